@@ -1,0 +1,17 @@
+from . import data as data
+from . import external as external
+from . import io as io
+from . import loss as loss
+from . import metric as metric
+from . import models as models
+from . import plot as plot
+from . import problems as problems
+from . import process as process
+from . import regularize as regularize
+from . import validate as validate
+from ._core.modules import remove_grad as remove_grad
+from ._core.random import set_seed as set_seed
+from ._core.tensors import convert_float_to_int as convert_float_to_int
+from ._core.tensors import to_numpy as to_numpy
+from ._version import __version__ as __version__
+from .data._load import load_images as load_images

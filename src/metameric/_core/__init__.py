@@ -1,0 +1,1 @@
+"""Foundations without domain knowledge: errors, random state, tensor helpers, device moves."""

@@ -1,0 +1,1 @@
+"""What is sought: objectives that give one value per problem and named parts."""

@@ -1,0 +1,1 @@
+"""How it is found: the one loop, stopping rules, schedules, observers and solvers. Knows no model."""

@@ -1,0 +1,1 @@
+"""The public synthesis classes: thin faces over objective, solver and result."""

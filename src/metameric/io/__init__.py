@@ -1,0 +1,5 @@
+"""Saving and loading: one versioned archive that cannot execute code."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,5 @@
+"""Pictures of stimuli, representations and syntheses; the only importer of matplotlib."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

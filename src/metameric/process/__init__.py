@@ -1,0 +1,5 @@
+"""Pure image operations: filters, resampling, statistics, gain control, pyramids."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
