@@ -26,9 +26,7 @@ def each(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
             if not isinstance(value, Tensor) or value.numel() != 1:
                 found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
                 name = getattr(function, "__name__", type(function).__name__)
-                raise ModelError(
-                    f"{name} returned {found} for one batch entry; expected a tensor with a single value."
-                )
+                raise ModelError(f"{name} returned {found} for one batch entry; expected a tensor with a single value.")
             values.append(value.reshape(()))
         return torch.stack(values)
 
