@@ -1,0 +1,1 @@
+from ._filters import circular_gaussian2d as circular_gaussian2d
