@@ -1,0 +1,1 @@
+from ._range import penalize_range as penalize_range

@@ -1,0 +1,87 @@
+"""Panels: what a figure shows, as data and without any plotting library.
+
+An object that offers ``panels(iteration=None, batch_idx=0, channel_idx=None)`` (a synthesis) or
+``representation_panels(representation, batch_idx=0)`` (a model) says what there is to see;
+`metameric.plot` draws it in status figures, animations and reports.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+ValueRange = str | tuple[float, float]
+
+
+@dataclass(frozen=True)
+class ImagePanel:
+    """One picture, shown pixel for pixel.
+
+    `image` is (channel, height, width) with one channel (mapped through a colour map) or with three or four
+    (colour, values in [0, 1]). `vrange` is a pair or a rule of `metameric.plot.imshow`.
+    """
+
+    name: str
+    image: Tensor
+    title: str = ""
+    vrange: ValueRange = "indep1"
+
+
+@dataclass(frozen=True)
+class CurvesPanel:
+    """Named series over the iterations of a synthesis, each (iterations,), drawn into one set of axes.
+
+    `log` asks for a logarithmic axis (used where all values allow it); `iteration` is the one to mark.
+    """
+
+    name: str
+    curves: Mapping[str, Tensor]
+    title: str = ""
+    xlabel: str = "Synthesis iteration"
+    ylabel: str = "Loss"
+    log: bool = True
+    iteration: int | None = None
+
+
+@dataclass(frozen=True)
+class RepresentationPanel:
+    """Parts of a representation by name: (n,) becomes a stem plot, (height, width) a map."""
+
+    name: str
+    parts: Mapping[str, Tensor]
+    title: str = ""
+    ylim: tuple[float, float] | None | bool = None
+
+
+@dataclass(frozen=True)
+class HistogramPanel:
+    """Named sets of values of any shape, whose distributions are compared."""
+
+    name: str
+    values: Mapping[str, Tensor]
+    title: str = ""
+    xlabel: str = "Values"
+
+
+Panel = ImagePanel | CurvesPanel | RepresentationPanel | HistogramPanel
+
+
+@runtime_checkable
+class OffersPanels(Protocol):
+    """A synthesis that says what there is to see of it."""
+
+    def panels(
+        self, iteration: int | None = None, batch_idx: int = 0, channel_idx: int | None = None
+    ) -> Sequence[Panel]:
+        """List the panels at one iteration (the last one for ``None``)."""
+        ...
+
+
+@runtime_checkable
+class OffersRepresentationPanels(Protocol):
+    """A model that says how its representation (or a difference of two) is to be seen."""
+
+    def representation_panels(self, representation: Tensor, batch_idx: int = 0) -> Sequence[Panel]:
+        """List the panels of one batch entry of a representation."""
+        ...

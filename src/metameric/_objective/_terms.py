@@ -1,0 +1,41 @@
+"""The contract of every objective."""
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol, Self, runtime_checkable
+
+from torch import Tensor
+
+Control = dict[str, Tensor]
+"""Per-problem values that a schedule moves between steps: a stage, multipliers, weights."""
+
+
+class Terms(NamedTuple):
+    """What an objective says about a batch: the value to minimise and the named parts worth logging, each (batch,)."""
+
+    total: Tensor
+    parts: Mapping[str, Tensor]
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """A batch of independent problems: ``objective(x)`` gives one value per problem.
+
+    Entry i of the result depends on entry i of `x` alone: the gradient of the sum holds every problem's own.
+    """
+
+    def __call__(self, x: Tensor) -> Terms:
+        """Evaluate the stimuli `x` (batch, ...)."""
+        ...
+
+    def rows(self, index: Tensor) -> Self:
+        """Restrict to some of the problems, so that finished ones cost nothing."""
+        ...
+
+
+@runtime_checkable
+class Controlled(Objective, Protocol):
+    """An objective that a schedule changes as the synthesis goes on."""
+
+    def at(self, control: Control) -> Objective:
+        """Return the objective under these control values (for all the problems that it has)."""
+        ...

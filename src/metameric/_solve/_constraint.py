@@ -1,0 +1,52 @@
+"""Sets on which a stimulus must stay, as seen by the solvers: how to move, and which directions are open."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Constraint(Protocol):
+    """A set of stimuli. Solvers move with `move` and look for directions in `tangent`."""
+
+    def move(self, x: Tensor, step: Tensor) -> Tensor:
+        """Go from `x` by `step`, ending on the set."""
+        ...
+
+    def tangent(self, x: Tensor, direction: Tensor) -> Tensor:
+        """Return the part of `direction` along which one can go from `x` without leaving the set at once."""
+        ...
+
+
+@dataclass(frozen=True)
+class Free:
+    """No constraint."""
+
+    def move(self, x: Tensor, step: Tensor) -> Tensor:
+        """Return ``x + step``."""
+        return x + step
+
+    def tangent(self, x: Tensor, direction: Tensor) -> Tensor:
+        """Return `direction` itself."""
+        return direction
+
+
+@dataclass(frozen=True)
+class Box:
+    """Every value between `low` and `high`."""
+
+    low: float = 0.0
+    high: float = 1.0
+
+    def move(self, x: Tensor, step: Tensor) -> Tensor:
+        """Go and clip."""
+        return (x + step).clamp(self.low, self.high)
+
+    def tangent(self, x: Tensor, direction: Tensor) -> Tensor:
+        """Drop what would leave the box."""
+        leaves = ((x <= self.low) & (direction < 0)) | ((x >= self.high) & (direction > 0))
+        return torch.where(leaves, torch.zeros_like(direction), direction)
+
+
+FREE = Free()

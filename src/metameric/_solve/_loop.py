@@ -1,0 +1,191 @@
+"""The one loop. It knows no model and no method: an objective, a solver, a stopping rule, and a record of the run."""
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from metameric._core.tensors import norm
+from metameric._objective._terms import Control, Objective
+from metameric._solve._constraint import FREE, Constraint
+from metameric._solve._interrupt import interruptible
+from metameric._solve._observe import Observer
+from metameric._solve._point import Evaluate, Point
+from metameric._solve._schedule import Schedule
+from metameric._solve._solver import Memory, Solver
+from metameric._solve._status import Status
+from metameric._solve._stop import Stop
+from metameric._solve._trace import Trace
+
+RUNNING = Status.RUNNING.code
+
+
+@dataclass
+class Run:
+    """The record of a run: all that is needed to read it, to save it and to continue it."""
+
+    point: Point
+    trace: Trace
+    codes: Tensor
+    iteration: int = 0
+    active: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.long))
+    memory: Memory = field(default_factory=dict)
+    control: Control = field(default_factory=dict)
+    counts: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.long))
+
+    @property
+    def x(self) -> Tensor:
+        """The stimuli, (batch, ...)."""
+        return self.point.x
+
+    @property
+    def status(self) -> list[Status]:
+        """How each problem stands."""
+        return [Status.from_code(code) for code in self.codes.tolist()]
+
+
+def minimise(
+    objective: Objective,
+    x0: Tensor | None = None,
+    *,
+    solver: Solver,
+    stop: Stop,
+    max_iter: int,
+    schedule: Schedule | None = None,
+    constraint: Constraint = FREE,
+    observers: Sequence[Observer] = (),
+    run: Run | None = None,
+) -> Run:
+    """Minimise every problem of a batch from `x0`, or continue `run` (in place) for `max_iter` further iterations.
+
+    A finished problem is set aside and costs nothing. The record is complete after every iteration, so an error or
+    an interruption loses nothing that came before.
+    """
+    loop = _Loop(objective, solver, stop, schedule, constraint)
+    if run is None:
+        if x0 is None:
+            raise TypeError("minimise needs a starting point x0 or a run to continue")
+        run = loop.begin(x0)
+    else:
+        loop.resume(run)
+    limit = run.iteration + max_iter
+    with ExitStack() as stack:
+        request = stack.enter_context(interruptible())
+        for observer in observers:
+            observer.start(run, limit)
+            stack.callback(observer.finish, run)
+        try:
+            while loop.settle(run, limit, request.made):
+                loop.advance(run)
+                for observer in observers:
+                    observer.step(run)
+        except KeyboardInterrupt:
+            loop.end_running(run, Status.INTERRUPTED)
+    return run
+
+
+class _Loop:
+    """The steps of the loop, over one `Run`."""
+
+    def __init__(
+        self, objective: Objective, solver: Solver, stop: Stop, schedule: Schedule | None, constraint: Constraint
+    ) -> None:
+        self.base, self.solver, self.stop, self.schedule = objective, solver, stop, schedule
+        self.constraint = constraint
+        self.started = time.perf_counter()
+
+    def begin(self, x0: Tensor) -> Run:
+        batch, device = x0.shape[0], x0.device
+        control = {} if self.schedule is None else self.schedule.start(batch, device)
+        x0 = self.constraint.move(x0.detach(), torch.zeros_like(x0))
+        evaluate = Evaluate(self._objective(control), batch, device)
+        point = evaluate(x0)
+        codes = torch.where(point.finite, RUNNING, Status.NON_FINITE.code)
+        everything = torch.arange(batch, device=device)
+        run = Run(point, Trace(), codes, 0, everything, self.solver.start(point), control, evaluate.counts)
+        run.trace.append(self._row(run, torch.zeros_like(point.total)), time.perf_counter() - self.started)
+        return run
+
+    def resume(self, run: Run) -> None:
+        """Make the problems run again that can go on; those that still satisfy the rule stay as they are."""
+        self.started = time.perf_counter() - run.trace.seconds[-1]
+        done = (run.codes == Status.CONVERGED.code) & (self.stop(run.trace) == Status.CONVERGED.code)
+        run.codes = torch.where(done, run.codes, RUNNING)
+
+    def settle(self, run: Run, limit: int, interrupted: bool) -> bool:
+        """Apply the stopping rule and the limits; return whether any problem goes on."""
+        running = run.codes == RUNNING
+        ended = torch.where(running, self.stop(run.trace), run.codes)
+        if self.schedule is not None:
+            ended = torch.where(running & ~self.schedule.finished(run.control), RUNNING, ended)
+        run.codes = ended
+        if interrupted:
+            self.end_running(run, Status.INTERRUPTED)
+        elif run.iteration >= limit:
+            self.end_running(run, Status.STEP_LIMIT)
+        return bool((run.codes == RUNNING).any())
+
+    def end_running(self, run: Run, status: Status) -> None:
+        run.codes = torch.where(run.codes == RUNNING, status.code, run.codes)
+
+    def advance(self, run: Run) -> None:
+        """Take one step of the running problems and write it into the record."""
+        active = (run.codes == RUNNING).nonzero()[:, 0]
+        everything = active.numel() == run.codes.numel()
+        objective = self._objective(run.control)
+        point = run.point if everything else run.point.take(active)
+        if not torch.equal(active, run.active):
+            where = _positions(active, run.active, run.codes.numel())
+            run.memory, run.active = self.solver.select(run.memory, where, point), active
+        evaluate = Evaluate(objective if everything else objective.rows(active), active.numel(), active.device)
+        step = self.solver.step(evaluate, point, run.memory, self.constraint)
+        length = torch.zeros_like(run.point.total)
+        length[active] = norm(step.point.x - point.x)
+        run.point = run.point.put(active, step.point)
+        run.memory = step.memory
+        run.codes = run.codes.index_copy(0, active, step.halted.to(run.codes.dtype))
+        run.counts = run.counts.index_add(0, active, evaluate.counts)
+        run.iteration += 1
+        run.trace.append(self._row(run, length), time.perf_counter() - self.started)
+        self._follow_schedule(run)
+
+    def _follow_schedule(self, run: Run) -> None:
+        if self.schedule is None:
+            return
+        control, changed = self.schedule.advance(run.control, run.trace)
+        if not bool(changed.any()):
+            return
+        run.control = control
+        index = changed.nonzero()[:, 0]
+        evaluate = Evaluate(self._objective(control).rows(index), index.numel(), index.device)
+        run.point = run.point.put(index, evaluate(run.x[index]))
+        run.counts = run.counts.index_add(0, index, evaluate.counts)
+        run.trace.replace_last(self._row(run, run.trace.last("step")))
+        # What the solver learnt about the old objective is of no use for the new one.
+        run.memory = self.solver.forget(run.memory, changed[run.active])
+        stuck = changed & (run.codes == Status.STALLED.code)
+        run.codes = torch.where(stuck, RUNNING, run.codes)
+
+    def _objective(self, control: Control) -> Objective:
+        return self.base if not control else self.base.at(control)  # type: ignore[attr-defined]
+
+    @staticmethod
+    def _row(run: Run, length: Tensor) -> dict[str, Tensor]:
+        point = run.point
+        return {
+            **point.parts,
+            "total": point.total,
+            "gradient_norm": norm(point.gradient),
+            "step": length,
+            "evaluations": run.counts,
+        }
+
+
+def _positions(wanted: Tensor, held: Tensor, n_problems: int) -> Tensor:
+    """Where each wanted problem lies among the held ones, -1 if it does not."""
+    lookup = torch.full((n_problems,), -1, dtype=torch.long, device=wanted.device)
+    lookup[held] = torch.arange(held.numel(), device=wanted.device)
+    return lookup[wanted]

@@ -1,0 +1,65 @@
+"""A point of a run: a stimulus with its value, named parts and gradient."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from metameric._objective._terms import Objective
+
+
+@dataclass(frozen=True)
+class Point:
+    """Stimuli (batch, ...) with what the objective says about each: all fields have one entry per problem."""
+
+    x: Tensor
+    total: Tensor
+    parts: Mapping[str, Tensor]
+    gradient: Tensor
+
+    def take(self, index: Tensor) -> "Point":
+        """Return some of the problems."""
+        parts = {name: value[index] for name, value in self.parts.items()}
+        return Point(self.x[index], self.total[index], parts, self.gradient[index])
+
+    def put(self, index: Tensor, other: "Point") -> "Point":
+        """Return a copy in which the problems `index` are those of `other`."""
+        if index.numel() == self.total.numel():
+            return other  # indices are sorted and distinct, so all are replaced in order
+        parts = {name: value.index_copy(0, index, other.parts[name]) for name, value in self.parts.items()}
+        return Point(
+            self.x.index_copy(0, index, other.x),
+            self.total.index_copy(0, index, other.total),
+            parts,
+            self.gradient.index_copy(0, index, other.gradient),
+        )
+
+    @property
+    def finite(self) -> Tensor:
+        """Whether value and gradient are finite, (batch,)."""
+        gradient = self.gradient.reshape(self.gradient.shape[0], -1)
+        return torch.isfinite(self.total) & torch.isfinite(gradient).all(1)
+
+
+class Evaluate:
+    """Evaluate an objective with its gradient, counting evaluations per problem."""
+
+    def __init__(self, objective: Objective, n_problems: int, device: torch.device) -> None:
+        self.objective = objective
+        self.counts = torch.zeros(n_problems, dtype=torch.long, device=device)
+
+    def __call__(self, x: Tensor, index: Tensor | None = None) -> Point:
+        """Evaluate stimuli `x`; with `index`, they are those of these problems alone."""
+        if index is None or index.numel() == self.counts.numel():
+            objective = self.objective
+            self.counts += 1
+        else:
+            objective = self.objective.rows(index)
+            self.counts[index] += 1
+        x = x.detach().requires_grad_()
+        with torch.enable_grad():
+            terms = objective(x)
+            (gradient,) = torch.autograd.grad(terms.total.sum(), x)
+        parts = {name: value.detach() for name, value in terms.parts.items()}
+        return Point(x.detach(), terms.total.detach(), parts, gradient)

@@ -1,0 +1,107 @@
+"""Stopping rules: small objects over the trace, composable with ``|`` (either) and ``&`` (both).
+
+A rule answers for every problem with a status code, 0 for "go on".
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from metameric._solve._status import Status
+from metameric._solve._trace import Trace
+
+
+class Stop:
+    """Base of the stopping rules."""
+
+    def __call__(self, trace: Trace) -> Tensor:
+        """Return a status code per problem, (batch,), int64; 0 means go on."""
+        raise NotImplementedError
+
+    def __or__(self, other: "Stop") -> "Stop":
+        return Either(self, other)
+
+    def __and__(self, other: "Stop") -> "Stop":
+        return Both(self, other)
+
+
+@dataclass(frozen=True)
+class Either(Stop):
+    """Stop where one of two rules does; the first one's answer counts where both do."""
+
+    first: Stop
+    second: Stop
+
+    def __call__(self, trace: Trace) -> Tensor:
+        """Return a status code per problem."""
+        a, b = self.first(trace), self.second(trace)
+        return torch.where(a != 0, a, b)
+
+
+@dataclass(frozen=True)
+class Both(Stop):
+    """Stop where two rules both do, with the first one's answer."""
+
+    first: Stop
+    second: Stop
+
+    def __call__(self, trace: Trace) -> Tensor:
+        """Return a status code per problem."""
+        a, b = self.first(trace), self.second(trace)
+        return torch.where(b != 0, a, b)
+
+
+@dataclass(frozen=True)
+class Below(Stop):
+    """Converged once a named value is at most `tolerance`."""
+
+    name: str
+    tolerance: float
+
+    def __call__(self, trace: Trace) -> Tensor:
+        """Return a status code per problem."""
+        return (trace.last(self.name) <= self.tolerance).long() * Status.CONVERGED.code
+
+
+@dataclass(frozen=True)
+class SmallChange(Stop):
+    """Converged once a value has changed by less than `tolerance` over `window` points: plenoptic's rule."""
+
+    tolerance: float
+    window: int
+    name: str = "total"
+
+    def __call__(self, trace: Trace) -> Tensor:
+        """Return a status code per problem."""
+        now = trace.last(self.name)
+        if len(trace) <= self.window:
+            return torch.zeros_like(now, dtype=torch.long)
+        change = (trace.last(self.name, self.window) - now).abs()
+        return (change < self.tolerance).long() * Status.CONVERGED.code
+
+
+@dataclass(frozen=True)
+class Plateau(Stop):
+    """Ended, but not converged: the best value fell by less than a fraction `fraction` over `window` points."""
+
+    fraction: float
+    window: int
+    name: str = "total"
+    status: Status = Status.STALLED
+
+    def __call__(self, trace: Trace) -> Tensor:
+        """Return a status code per problem."""
+        now = trace.last(self.name)
+        if len(trace) <= self.window:
+            return torch.zeros_like(now, dtype=torch.long)
+        before = trace.last(self.name, self.window)
+        return (before - now < self.fraction * before.abs()).long() * self.status.code
+
+
+class Never(Stop):
+    """Go on to the step limit."""
+
+    def __call__(self, trace: Trace) -> Tensor:
+        """Return zeros."""
+        return torch.zeros_like(trace.last("total"), dtype=torch.long)

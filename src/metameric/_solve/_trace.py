@@ -1,0 +1,50 @@
+"""What happened during a run: one row per point visited, one column per named part."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class Trace:
+    """Values at the points x_0 ... x_n of a run, each (batch,), and of the steps between them.
+
+    ``trace["loss"]`` is (n + 1, batch). `seconds` is the time since the first evaluation, at each point; `evaluations`
+    the number of evaluations of the objective so far, per problem.
+    """
+
+    columns: dict[str, list[Tensor]] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        """Return the number of points recorded."""
+        return len(self.seconds)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.columns
+
+    def __getitem__(self, name: str) -> Tensor:
+        """Return a column, (points, batch)."""
+        return torch.stack(self.columns[name])
+
+    @property
+    def names(self) -> list[str]:
+        """Return the names of the columns."""
+        return list(self.columns)
+
+    def last(self, name: str, back: int = 0) -> Tensor:
+        """Return a column's value, (batch,), `back` points before the last."""
+        return self.columns[name][-1 - back]
+
+    def append(self, values: Mapping[str, Tensor], seconds: float) -> None:
+        """Add a point."""
+        for name, value in values.items():
+            self.columns.setdefault(name, []).append(value)
+        self.seconds.append(seconds)
+
+    def replace_last(self, values: Mapping[str, Tensor]) -> None:
+        """Write the last point anew, when its objective has changed under it."""
+        for name, value in values.items():
+            self.columns[name][-1] = value
