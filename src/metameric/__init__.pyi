@@ -13,5 +13,6 @@ from ._core.modules import remove_grad as remove_grad
 from ._core.random import set_seed as set_seed
 from ._core.tensors import convert_float_to_int as convert_float_to_int
 from ._core.tensors import to_numpy as to_numpy
+from ._synthesis._metamer import Metamer as Metamer
 from ._version import __version__ as __version__
 from .data._load import load_images as load_images

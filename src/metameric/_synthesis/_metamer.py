@@ -1,0 +1,309 @@
+"""Metamers: stimuli that a model cannot tell apart."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from metameric._core.batched import name_of
+from metameric._core.errors import InputError
+from metameric._core.random import problem_seeds, uniform
+from metameric._core.tensors import norm
+from metameric._objective._match import Match, relative_error
+from metameric._solve._observe import Observer
+from metameric._solve._solver import Solver
+from metameric._solve._stop import Below, Plateau, SmallChange, Stop
+from metameric._synthesis._iterative import IterativeSynthesis
+from metameric._synthesis._result import SynthesisResult
+from metameric.loss._losses import mse
+from metameric.process._surrogate import random_phase
+from metameric.regularize._range import penalize_range
+from metameric.validate._functions import validate_penalty
+from metameric.validate._probe import check, check_response, probe
+from metameric.validate._stimulus import validate_input
+
+
+class Metamer(IterativeSynthesis):
+    """Synthesise stimuli whose representation in a model equals that of a target (Freeman & Simoncelli 2011).
+
+    Minimises ``loss_function(model(x), model(image)) + penalty_lambda * penalty_function(x)`` for every batch entry on
+    its own.
+
+    Parameters
+    ----------
+    image
+        Target stimuli, (batch, ...): images (batch, channel, height, width), signals, video.
+    model
+        Any deterministic, differentiable callable from (batch, ...) to a tensor (batch, ...).
+    loss_function
+        Callable of two representations giving one number; those of `metameric.loss` or your own.
+    penalty_function
+        Callable of a stimulus giving one number.
+    penalty_lambda
+        Weight of the penalty.
+
+    Examples
+    --------
+    >>> import metameric as mm
+    >>> image = mm.data.image("camera", size=32)
+    >>> metamer = mm.Metamer(image, mm.models.Gaussian(7))
+    >>> metamer.setup(seed=0)
+    >>> metamer.synthesize(progress=False).converged
+    True
+    """
+
+    stimulus_name = "metamer"
+    _bar = ("error", "loss", "penalty")
+
+    def __init__(
+        self,
+        image: Tensor,
+        model: Callable[..., Tensor],
+        loss_function: Callable[..., Tensor] = mse,
+        penalty_function: Callable[..., Tensor] = penalize_range,
+        penalty_lambda: float = 0.1,
+    ) -> None:
+        super().__init__()
+        validate_input(image)
+        if penalty_lambda < 0:
+            raise InputError(f"penalty_lambda is {penalty_lambda}; expected 0 or more.")
+        self._image = image.detach()
+        self._model = model
+        self._target_representation = check(probe(model, self._image))
+        validate_penalty(penalty_function, image.shape, image.dtype, image.device)
+        self._loss_function = loss_function
+        self._penalty_function = penalty_function
+        self._penalty_lambda = penalty_lambda
+        self._unrelated: Tensor | None = None
+
+    def setup(
+        self,
+        initial_image: Tensor | None = None,
+        optimizer: Any = None,
+        optimizer_kwargs: Mapping[str, Any] | None = None,
+        scheduler: Any = None,
+        scheduler_kwargs: Mapping[str, Any] | None = None,
+        *,
+        solver: Solver | None = None,
+        seed: int | Sequence[int] | None = None,
+    ) -> None:
+        """Choose start and solver. May be called once, before `synthesize`, which calls it if you did not.
+
+        Parameters
+        ----------
+        initial_image
+            Where to start, (batch, ...); uniform noise over the allowed range by default.
+        optimizer, optimizer_kwargs, scheduler, scheduler_kwargs
+            Classes of `torch.optim` and their options. The default is metameric's L-BFGS.
+        solver
+            A solver of metameric's, in place of an optimizer.
+        seed
+            Seed of the noise: entry i of the batch uses ``seed + i``, or the i-th of a sequence. Several seeds with a
+            single target give as many metamers of it.
+        """
+        if self._start is not None:
+            raise InputError(
+                "setup() was called before (or synthesize() was); make a new Metamer to start differently."
+            )
+        self._solver = self._choose_solver(solver, optimizer, optimizer_kwargs, scheduler, scheduler_kwargs)
+        if initial_image is None:
+            self._start = self._noise(seed)
+        else:
+            validate_input(initial_image)
+            self._start = self._check_start(initial_image.detach().to(self._image))
+        if self._start.shape[0] != self._image.shape[0]:
+            self._image = self._image.expand(self._start.shape[0], *self._image.shape[1:])
+            repeats = (self._start.shape[0], *(-1,) * (self._target_representation.ndim - 1))
+            self._target_representation = self._target_representation.expand(repeats)
+
+    def synthesize(
+        self,
+        max_iter: int = 1000,
+        store_progress: bool | int = False,
+        stop_criterion: float | None = None,
+        stop_iters_to_check: int = 50,
+        *,
+        tolerance: float = 1e-3,
+        stop: Stop | None = None,
+        progress: bool | None = True,
+        observers: Sequence[Observer] = (),
+    ) -> SynthesisResult:
+        """Run, or continue, for at most `max_iter` iterations.
+
+        Parameters
+        ----------
+        max_iter
+            Iterations in this call.
+        store_progress
+            Keep the metamer of every iteration (True) or of every so many.
+        stop_criterion, stop_iters_to_check
+            plenoptic's rule: end when the loss has changed by less than this over so many iterations. By default the
+            run ends, converged, when the relative representation error is at most `tolerance`, or, stalled, when the
+            loss has fallen by less than 0.1 % over `stop_iters_to_check` iterations.
+        tolerance
+            Relative representation error, ``|f(x) - f(image)| / |f(image)|``, that counts as a metamer.
+        stop
+            Another stopping rule altogether.
+        progress
+            Show a progress bar; None shows it in terminals only.
+        observers
+            Objects that watch the run, for instance checkpoints.
+        """
+        if self._start is None:
+            self.setup()
+        if stop is None:
+            stop = self._stop(stop_criterion, stop_iters_to_check, tolerance)
+        return self._minimise(max_iter, store_progress, stop, progress, observers)
+
+    @staticmethod
+    def _stop(criterion: float | None, window: int, tolerance: float) -> Stop:
+        if window < 1:
+            raise InputError(f"stop_iters_to_check is {window}; expected at least 1.")
+        if criterion is not None:
+            return SmallChange(criterion, window)
+        if not tolerance >= 0:
+            raise InputError(f"tolerance is {tolerance}; expected 0 or more.")
+        return Below("error", tolerance) | Plateau(1e-3, window)
+
+    # Parts of the problem -------------------------------------------------------------------------------------------
+
+    def _objective(self) -> Match:
+        return Match(
+            self._model, self._target_representation, self._loss_function, self._penalty_function, self._penalty_lambda
+        )
+
+    def _noise(self, seed: int | Sequence[int] | None) -> Tensor:
+        n = self._image.shape[0]
+        if n == 1 and isinstance(seed, Sequence):
+            n = len(seed)
+        self._seeds = problem_seeds(seed, n)
+        like = self._image.expand(n, *self._image.shape[1:])
+        # Stimuli that live outside [0, 1] (sound, z-scored images) start within their own range.
+        low, high = min(0.0, float(self._image.min())), max(1.0, float(self._image.max()))
+        return low + (high - low) * uniform(self._seeds, like)
+
+    def _check_start(self, start: Tensor) -> Tensor:
+        if start.ndim != self._image.ndim or self._image.shape[0] not in (1, start.shape[0]):
+            raise InputError(
+                f"initial_image has shape {tuple(start.shape)}; expected {tuple(self._image.shape)}, like the target."
+            )
+        if start.shape[1:] != self._image.shape[1:]:
+            response = check_response(probe(self._model, start))
+            if response.shape[1:] != self._target_representation.shape[1:]:
+                raise InputError(
+                    f"initial_image has shape {tuple(start.shape)}, for which the model's representation has shape "
+                    f"{tuple(response.shape)}; the target's has {tuple(self._target_representation.shape)}. Another "
+                    "size than the target's needs a model whose representation does not depend on it."
+                )
+        return start
+
+    def objective_function(
+        self, metamer: Tensor | None = None, target_representation: Tensor | None = None, **analyze_kwargs: Any
+    ) -> Tensor:
+        """Return loss plus weighted penalty of a stimulus, one differentiable number for the whole batch.
+
+        Parameters
+        ----------
+        metamer
+            Stimulus, (batch, ...); the present metamer by default.
+        target_representation
+            Representation to compare with; the target's by default.
+        **analyze_kwargs
+            Passed to the model.
+        """
+        metamer = self.metamer if metamer is None else metamer
+        if target_representation is None:
+            target_representation = (
+                self._model(self._image, **analyze_kwargs) if analyze_kwargs else self._target_representation
+            )
+        loss = self._loss_function(self._model(metamer, **analyze_kwargs), target_representation)
+        return loss + self._penalty_lambda * self._penalty_function(metamer)
+
+    # Reading --------------------------------------------------------------------------------------------------------
+
+    def _figures(self) -> tuple[dict[str, Tensor], dict[str, str]]:
+        error = self._run_column("error")
+        figures = {"relative_error": error, "unrelated_error": self.unrelated_error}
+        if self.metamer.shape == self._image.shape:
+            figures["pixel_distance"] = norm(self.metamer - self._image) / self._image[0].numel() ** 0.5
+        figures["penalty"] = self._run_column("penalty")
+        figures["evaluations"] = self._run_column("evaluations")
+        meaning = {
+            "relative_error": "|f(x) - f(image)| / |f(image)|",
+            "unrelated_error": "the same for noise with the image's power spectrum",
+            "pixel_distance": "root mean square difference from the image",
+            "penalty": name_of(self._penalty_function),
+            "evaluations": "of the model, with gradient",
+        }
+        return figures, meaning
+
+    @property
+    @torch.no_grad()
+    def unrelated_error(self) -> Tensor:
+        """Relative error of an unrelated stimulus with the target's power spectrum, (batch,): for scale."""
+        if self._unrelated is None:
+            surrogate = random_phase(self._image, range(self._image.shape[0]))
+            surrogate = surrogate.clamp(float(self._image.min()), float(self._image.max()))
+            self._unrelated = relative_error(self._model(surrogate), self._target_representation)
+        return self._unrelated
+
+    def _run_column(self, name: str) -> Tensor:
+        return self._column(name)[-1]
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "image": self._image,
+            "model": self._model,
+            "loss_function": self._loss_function,
+            "penalty_function": self._penalty_function,
+            "penalty_lambda": self._penalty_lambda,
+        }
+
+    def _series(self) -> dict[str, Tensor]:
+        return {**super()._series(), "penalties": self.penalties}
+
+    @property
+    def image(self) -> Tensor:
+        """The target, (batch, ...)."""
+        return self._image
+
+    @property
+    def model(self) -> Callable[..., Tensor]:
+        """The model."""
+        return self._model
+
+    @property
+    def target_representation(self) -> Tensor:
+        """Representation of the target, (batch, ...)."""
+        return self._target_representation
+
+    @property
+    def loss_function(self) -> Callable[..., Tensor]:
+        """The loss."""
+        return self._loss_function
+
+    @property
+    def penalty_function(self) -> Callable[..., Tensor]:
+        """The penalty."""
+        return self._penalty_function
+
+    @property
+    def penalty_lambda(self) -> float:
+        """Weight of the penalty."""
+        return self._penalty_lambda
+
+    @property
+    def penalties(self) -> Tensor:
+        """Unweighted penalty at every iteration, (iterations + 1,), summed over the batch."""
+        return self._column("penalty").sum(1)
+
+    @property
+    def metamer(self) -> Tensor:
+        """The metamers, (batch, ...); empty before `setup`."""
+        return self._stimulus
+
+    @property
+    def saved_metamer(self) -> Tensor:
+        """Metamers stored on the way, (stored, batch, ...); empty unless `store_progress` was given."""
+        return self._saved

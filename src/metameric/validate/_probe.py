@@ -1,0 +1,140 @@
+"""One deterministic probe of a model gives all the facts that the validators judge."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from metameric._core.batched import name_of
+from metameric._core.errors import InputError, InputTypeError, ModelError
+from metameric._core.random import uniform
+
+# Layers whose answer in training mode is random or depends on the rest of the batch.
+_MODE_DEPENDENT = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a probe has seen of a model."""
+
+    name: str
+    stimulus: Tensor
+    response: object
+    differentiable: bool
+    repeatable: bool
+    wrote_on_input: bool
+    training_layers: tuple[str, ...]
+
+
+def example_stimulus(
+    shape: tuple[int, ...] | None, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu", seed: int = 0
+) -> Tensor:
+    """Return seeded uniform noise to probe with; (1, 1, 16, 16) where no shape is given."""
+    shape = shape or (1, 1, 16, 16)
+    return uniform([seed + i for i in range(shape[0])], torch.empty(shape, dtype=dtype, device=device))
+
+
+def probe(model: Callable[..., Any], stimulus: Tensor, options: Mapping[str, Any] | None = None) -> Facts:
+    """Run a model twice on a stimulus, leaving random state, stimulus and model as they were."""
+    name, options = name_of(model), options or {}
+    before = stimulus.detach().clone()
+    given = before.clone().requires_grad_()
+    with torch.random.fork_rng(devices=_cuda_devices(stimulus)):
+        with torch.enable_grad():
+            response = model(given * 1, **options)
+        second_input = before.clone()
+        with torch.no_grad():
+            again = model(second_input, **options)
+    differentiable = isinstance(response, Tensor) and _reaches(response, given)
+    return Facts(
+        name=name,
+        stimulus=stimulus,
+        response=again.detach() if isinstance(again, Tensor) else again,
+        differentiable=differentiable,
+        repeatable=_same(response, again),
+        wrote_on_input=not torch.equal(second_input, before),
+        training_layers=_training_layers(model),
+    )
+
+
+def check(facts: Facts) -> Tensor:
+    """Return the response of a model fit for synthesis, or raise with what is wrong and what to do."""
+    response = check_response(facts)
+    if facts.training_layers:
+        raise ModelError(
+            f"{facts.name} is in training mode, in which {', '.join(facts.training_layers[:3])} make its "
+            "answers random or dependent on the batch; call model.eval() first."
+        )
+    if not facts.repeatable:
+        raise ModelError(
+            f"{facts.name} gave two different responses to the same stimulus; synthesis needs a deterministic model "
+            "(call model.eval(), or fix the seed of its noise)."
+        )
+    if not facts.differentiable:
+        raise ModelError(
+            f"the response of {facts.name} has no gradient with respect to the stimulus; use differentiable torch "
+            "operations throughout (no .detach(), .numpy(), torch.no_grad or rounding)."
+        )
+    if facts.wrote_on_input:
+        raise ModelError(f"{facts.name} changes its input in place; let it work on a copy (x = x.clone()).")
+    return response
+
+
+def check_response(facts: Facts) -> Tensor:
+    """Return the response if it is a tensor with the stimulus's batch, precision and device, and finite."""
+    response, stimulus = facts.response, facts.stimulus
+    if not isinstance(response, Tensor):
+        raise InputTypeError(
+            f"{facts.name} returned a {type(response).__name__}; expected a torch.Tensor (concatenate several "
+            "outputs into one, or choose one of them)."
+        )
+    if response.ndim == 0 or response.shape[0] != stimulus.shape[0]:
+        raise ModelError(
+            f"{facts.name} returned shape {tuple(response.shape)} for a stimulus of shape {tuple(stimulus.shape)}; "
+            f"expected the batch to stay the first dimension, ({stimulus.shape[0]}, ...)."
+        )
+    real = response.real if response.is_complex() else response
+    if real.dtype != stimulus.dtype:
+        raise InputTypeError(
+            f"{facts.name} returned {response.dtype} for a {stimulus.dtype} stimulus; expected the same precision "
+            "(convert the model with model.to(dtype), and let it create tensors with the dtype of its input)."
+        )
+    if response.device != stimulus.device:
+        raise InputError(
+            f"{facts.name} returned a tensor on {response.device} for a stimulus on {stimulus.device}; "
+            "expected the same device (let it create tensors on the device of its input)."
+        )
+    if not bool(torch.isfinite(response).all()):
+        raise ModelError(
+            f"{facts.name} returned NaN or infinity for this stimulus; expected finite values (check the range of the "
+            "stimulus, divisions and logarithms in the model)."
+        )
+    return response
+
+
+def _reaches(response: Tensor, stimulus: Tensor) -> bool:
+    if response.grad_fn is None:
+        return False
+    target = response.abs().sum() if response.is_complex() else response.sum()
+    return torch.autograd.grad(target, stimulus, allow_unused=True)[0] is not None
+
+
+def _same(a: object, b: object) -> bool:
+    if not (isinstance(a, Tensor) and isinstance(b, Tensor)) or a.shape != b.shape:
+        return not isinstance(a, Tensor)
+    # Some GPU kernels add in varying order: rounding may differ, the answer may not.
+    tolerance = 1e-4 if a.device.type != "cpu" else 1e-6
+    return bool(torch.allclose(a, b, rtol=tolerance, atol=tolerance * float(b.abs().max()), equal_nan=True))
+
+
+def _training_layers(model: object) -> tuple[str, ...]:
+    if not isinstance(model, nn.Module):
+        return ()
+    found = [n or type(m).__name__ for n, m in model.named_modules() if m.training and isinstance(m, _MODE_DEPENDENT)]
+    return tuple(found)
+
+
+def _cuda_devices(stimulus: Tensor) -> list[torch.device]:
+    return [stimulus.device] if stimulus.device.type == "cuda" else []
