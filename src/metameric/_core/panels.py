@@ -7,11 +7,12 @@ An object that offers ``panels(iteration=None, batch_idx=0, channel_idx=None)`` 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
-ValueRange = str | tuple[float, float]
+Real = int | float
+ValueRange = str | tuple[Real, Real]
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class RepresentationPanel:
     name: str
     parts: Mapping[str, Tensor]
     title: str = ""
-    ylim: tuple[float, float] | None | bool = None
+    ylim: tuple[Real, Real] | bool | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,6 @@ class OffersPanels(Protocol):
 class OffersRepresentationPanels(Protocol):
     """A model that says how its representation (or a difference of two) is to be seen."""
 
-    def representation_panels(self, representation: Tensor, batch_idx: int = 0) -> Sequence[Panel]:
+    def representation_panels(self, representation: Any, batch_idx: int = 0) -> Sequence[Panel]:
         """List the panels of one batch entry of a representation."""
         ...

@@ -1,0 +1,107 @@
+"""One image value, a whole number of figure pixels: zooms, and axes that lie on the pixel grid."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+
+from metameric._core.errors import InputError
+from metameric._core.panels import Real
+
+DPI = 100
+_WIDE = 1600
+_PREFERRED = 384
+
+
+class PixelFigure(Figure):
+    """A figure whose tight bounding box lies on the pixel grid, so that cropping keeps every pixel whole."""
+
+    def get_tightbbox(self, *args: Any, **kwargs: Any) -> Bbox:
+        """Round the bounding box (in inches) outwards to whole pixels."""
+        box = super().get_tightbbox(*args, **kwargs)
+        low = np.floor(np.asarray(box.min) * self.dpi) / self.dpi
+        high = np.ceil(np.asarray(box.max) * self.dpi) / self.dpi
+        return Bbox([low, high])
+
+
+def new_figure(width: Real, height: Real) -> Figure:
+    """Return a figure of this many pixels, known to pyplot, whatever the user's settings are."""
+    return plt.figure(figsize=(width / DPI, height / DPI), dpi=DPI, FigureClass=PixelFigure, layout="none")
+
+
+def check_zoom(zoom: Real) -> Real:
+    """Return a zoom that keeps pixels whole: n, or 1/n."""
+    if zoom > 0:
+        whole = zoom if zoom >= 1 else 1 / zoom
+        if math.isclose(whole, round(whole), rel_tol=1e-9):
+            return round(whole) if zoom >= 1 else 1 / round(whole)
+    raise InputError(
+        f"zoom is {zoom}; expected a whole number, or one divided by a whole number, to keep pixels whole."
+    )
+
+
+def shown_size(shape: Sequence[int], zoom: Real) -> tuple[int, int]:
+    """Rows and columns of figure pixels that an image takes."""
+    return tuple(math.ceil(n * zoom - 1e-9) for n in shape[:2])  # type: ignore[return-value]
+
+
+def _whole_below(ratio: Real) -> Real:
+    return math.floor(ratio + 1e-9) if ratio >= 1 - 1e-9 else 1 / math.ceil(1 / ratio - 1e-9)
+
+
+def zoom_to_fit(shape: Sequence[int], height: Real, width: Real) -> Real:
+    """Largest zoom, whole or one divided by a whole number, at which an image fits."""
+    return _whole_below(min(height / shape[0], width / shape[1]))
+
+
+def default_zoom(shape: Sequence[int], n_columns: int) -> Real:
+    """Zoom of a new figure: small images are enlarged, large ones are shown as they are unless the row is huge."""
+    goal = min(_PREFERRED, _WIDE / n_columns)
+    zoom = zoom_to_fit(shape, goal, goal)
+    return zoom if zoom >= 1 else min(1, zoom_to_fit(shape, 2 * _WIDE, 2 * _WIDE / n_columns))
+
+
+def relative_zooms(shapes: Sequence[Sequence[int]], zoom: Real) -> list[Real]:
+    """Zooms that show all images as large as the largest one, as far as whole factors allow."""
+    height, width = max(s[0] for s in shapes), max(s[1] for s in shapes)
+    return [_whole_below(zoom * max(1, min(height // s[0], width // s[1]))) for s in shapes]
+
+
+def block_mean(pixels: np.ndarray, zoom: Real) -> np.ndarray:
+    """Average blocks of rows and columns (first two axes) where the zoom is below one."""
+    if zoom >= 1:
+        return pixels
+    size = round(1 / zoom)
+    total = np.asarray(pixels, dtype=np.float64)
+    for axis in (0, 1):
+        starts = np.arange(0, total.shape[axis], size)
+        counts = np.diff(np.append(starts, total.shape[axis]))
+        total = np.add.reduceat(total, starts, axis=axis)
+        total = total / counts.reshape([-1 if i == axis else 1 for i in range(total.ndim)])
+    return total
+
+
+def place(axes: Axes, left: Real, bottom: Real, size: tuple[int, int]) -> None:
+    """Put axes on the pixel grid, `size` rows and columns of pixels large, without frame and ticks."""
+    corners = Bbox.from_bounds(round(left), round(bottom), size[1], size[0])
+    axes.set_position(corners.transformed(axes.figure.transSubfigure.inverted()))
+
+
+def place_within(axes: Axes, shape: Sequence[int], zoom: Real | None) -> Real:
+    """Shrink axes to the pixels of an image, centred in the room they had; return the zoom that was used."""
+    room = axes.get_position(original=True).transformed(axes.figure.transSubfigure)
+    if zoom is None:
+        zoom = zoom_to_fit(shape, room.height, room.width)
+    rows, columns = shown_size(shape, zoom)
+    if rows > room.height + 1 or columns > room.width + 1:
+        raise InputError(
+            f"The axes are {room.width:.0f} x {room.height:.0f} pixels, too small for an image of "
+            f"{shape[1]} x {shape[0]} at zoom {zoom:g}; make the figure larger or the zoom smaller."
+        )
+    place(axes, room.x0 + (room.width - columns) / 2, room.y0 + (room.height - rows) / 2, (rows, columns))
+    return zoom

@@ -1,0 +1,73 @@
+"""The rules that turn images into a pair (darkest, brightest) of displayed values."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from metameric._core.errors import InputError
+from metameric._core.panels import Real, ValueRange
+
+Range = tuple[Real, Real]
+RULES = tuple(f"{scope}{kind}" for scope in ("auto", "indep") for kind in range(4))
+
+
+def _symmetric(values: np.ndarray) -> Range:
+    top = float(np.abs(values).max())
+    return -top, top
+
+
+def _extent(values: np.ndarray) -> Range:
+    return float(values.min()), float(values.max())
+
+
+def _two_deviations(values: np.ndarray) -> Range:
+    mean, deviation = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
+    return mean - 2 * deviation, mean + 2 * deviation
+
+
+def _percentiles(values: np.ndarray) -> Range:
+    # Puts the 10th and the 90th percentile at 10 % and 90 % of the range.
+    low, high = (float(q) for q in np.percentile(values, (10, 90)))
+    return low - (high - low) / 8, high + (high - low) / 8
+
+
+_KINDS = (_symmetric, _extent, _two_deviations, _percentiles)
+
+
+def _finite(image: np.ndarray) -> np.ndarray:
+    if image.dtype.kind != "f":
+        return image.ravel()
+    finite = np.isfinite(image)
+    return image.ravel() if finite.all() else image[finite]
+
+
+def _one(images: Sequence[np.ndarray], kind: int) -> Range:
+    kept = [_finite(image) for image in images]
+    values = kept[0] if len(kept) == 1 else np.concatenate([np.asarray(k, dtype=np.float64) for k in kept])
+    return _KINDS[kind](values) if values.size else (0.0, 1.0)
+
+
+def resolve(images: Sequence[np.ndarray], vrange: ValueRange) -> list[Range]:
+    """Give the range of displayed values of each image.
+
+    ``"auto<kind>"`` computes one range over all images, ``"indep<kind>"`` one for each; kind 0 is symmetric about
+    zero, 1 from minimum to maximum, 2 the mean plus and minus two standard deviations, 3 puts the 10th and the
+    90th percentile at a tenth and nine tenths of the range. Values that are not finite are left out.
+    """
+    if not isinstance(vrange, str):
+        try:
+            low, high = (float(v) for v in vrange)
+        except (TypeError, ValueError):
+            raise InputError(f"vrange is {vrange!r}; expected two numbers or one of {', '.join(RULES)}.") from None
+        return [(low, high)] * len(images)
+    if vrange not in RULES:
+        raise InputError(f"vrange is {vrange!r}; expected two numbers or one of {', '.join(RULES)}.")
+    kind = int(vrange[-1])
+    if vrange.startswith("auto"):
+        return [_one(images, kind)] * len(images)
+    return [_one([image], kind) for image in images]
+
+
+def is_signed(vrange: ValueRange) -> bool:
+    """Whether a rule asks for a range that is symmetric about zero, so for a map of signed data."""
+    return isinstance(vrange, str) and vrange.endswith("0")
