@@ -54,10 +54,10 @@ class Both(Stop):
 
 @dataclass(frozen=True)
 class Below(Stop):
-    """Converged once a named value is at most `tolerance`."""
+    """Converged once a named value is at most `tolerance`, one for all problems or (batch,)."""
 
     name: str
-    tolerance: float
+    tolerance: float | Tensor
 
     def __call__(self, trace: Trace) -> Tensor:
         """Return a status code per problem."""

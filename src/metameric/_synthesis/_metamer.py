@@ -11,14 +11,16 @@ from metameric._core.errors import InputError
 from metameric._core.random import problem_seeds, uniform
 from metameric._core.tensors import norm
 from metameric._objective._match import Match, relative_error
+from metameric._solve._constraint import FREE, Box, Constraint
 from metameric._solve._observe import Observer
 from metameric._solve._solver import Solver
 from metameric._solve._stop import Below, Plateau, SmallChange, Stop
+from metameric._solve._torch_optim import TorchOptim
 from metameric._synthesis._iterative import IterativeSynthesis
 from metameric._synthesis._result import SynthesisResult
 from metameric.loss._losses import mse
 from metameric.process._surrogate import random_phase
-from metameric.regularize._range import penalize_range
+from metameric.regularize._range import bounds_of, penalize_range
 from metameric.validate._functions import validate_penalty
 from metameric.validate._probe import check, check_response, probe
 from metameric.validate._stimulus import validate_input
@@ -87,6 +89,7 @@ class Metamer(IterativeSynthesis):
         *,
         solver: Solver | None = None,
         seed: int | Sequence[int] | None = None,
+        constraint: Constraint | None = None,
     ) -> None:
         """Choose start and solver. May be called once, before `synthesize`, which calls it if you did not.
 
@@ -101,12 +104,17 @@ class Metamer(IterativeSynthesis):
         seed
             Seed of the noise: entry i of the batch uses ``seed + i``, or the i-th of a sequence. Several seeds with a
             single target give as many metamers of it.
+        constraint
+            A set on which the metamer must stay. By default metameric's solvers keep it within the range of
+            `penalize_range` exactly, which then costs nothing, if the target lies within it; a `torch.optim` optimizer
+            and other penalties are left to weigh the penalty.
         """
         if self._start is not None:
             raise InputError(
                 "setup() was called before (or synthesize() was); make a new Metamer to start differently."
             )
         self._solver = self._choose_solver(solver, optimizer, optimizer_kwargs, scheduler, scheduler_kwargs)
+        self._constraint = self._choose_constraint(constraint)
         if initial_image is None:
             self._start = self._noise(seed)
         else:
@@ -124,7 +132,7 @@ class Metamer(IterativeSynthesis):
         stop_criterion: float | None = None,
         stop_iters_to_check: int = 50,
         *,
-        tolerance: float = 1e-3,
+        tolerance: float | None = None,
         stop: Stop | None = None,
         progress: bool | None = True,
         observers: Sequence[Observer] = (),
@@ -142,7 +150,8 @@ class Metamer(IterativeSynthesis):
             run ends, converged, when the relative representation error is at most `tolerance`, or, stalled, when the
             loss has fallen by less than 0.1 % over `stop_iters_to_check` iterations.
         tolerance
-            Relative representation error, ``|f(x) - f(image)| / |f(image)|``, that counts as a metamer.
+            Relative representation error, ``|f(x) - f(image)| / |f(image)|``, that counts as a metamer. By default
+            1e-3, and less where unrelated stimuli are close too: at most a hundredth of `unrelated_error`.
         stop
             Another stopping rule altogether.
         progress
@@ -156,15 +165,26 @@ class Metamer(IterativeSynthesis):
             stop = self._stop(stop_criterion, stop_iters_to_check, tolerance)
         return self._minimise(max_iter, store_progress, stop, progress, observers)
 
-    @staticmethod
-    def _stop(criterion: float | None, window: int, tolerance: float) -> Stop:
+    def _stop(self, criterion: float | None, window: int, tolerance: float | None) -> Stop:
         if window < 1:
             raise InputError(f"stop_iters_to_check is {window}; expected at least 1.")
         if criterion is not None:
             return SmallChange(criterion, window)
-        if not tolerance >= 0:
+        if tolerance is not None and not tolerance >= 0:
             raise InputError(f"tolerance is {tolerance}; expected 0 or more.")
-        return Below("error", tolerance) | Plateau(1e-3, window)
+        enough = tolerance if tolerance is not None else (self.unrelated_error / 100).clamp(max=1e-3)
+        return Below("error", enough) | Plateau(1e-3, window)
+
+    def _choose_constraint(self, constraint: Constraint | None) -> Constraint:
+        if constraint is not None:
+            return constraint
+        bounds = bounds_of(self._penalty_function)
+        # Against a stiff penalty L-BFGS needs several times as many steps as within the bounds it stands for.
+        if bounds is None or self._penalty_lambda == 0 or isinstance(self._solver, TorchOptim):
+            return FREE
+        low, high = bounds
+        inside = bool(((self._image >= low) & (self._image <= high)).all())
+        return Box(low, high) if inside else FREE
 
     # Parts of the problem -------------------------------------------------------------------------------------------
 

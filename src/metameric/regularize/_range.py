@@ -1,5 +1,8 @@
 """Penalties on the stimulus itself. Called, one number; `penalty.each(...)`, one per batch entry."""
 
+import functools
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -30,3 +33,20 @@ def penalize_range(img: Tensor, allowed_range: tuple[float, float] = (0.0, 1.0),
     low, high = allowed_range
     outside = rows(img - img.clamp(low, high))
     return (outside * outside).sum(1)
+
+
+def bounds_of(penalty: Callable[..., Tensor]) -> tuple[float, float] | None:
+    """Return the range outside which a penalty asks for a price and inside which it is zero, if that is all it does.
+
+    True of `penalize_range` and of ``functools.partial(penalize_range, allowed_range=...)``. A solver can then hold the
+    range exactly, and the penalty costs nothing.
+    """
+    options: dict[str, Any] = {}
+    while isinstance(penalty, functools.partial) and not penalty.args:
+        options = {**penalty.keywords, **options}
+        penalty = penalty.func
+    if penalty is not penalize_range:
+        return None
+    default = inspect.signature(penalize_range.each).parameters["allowed_range"].default
+    low, high = options.get("allowed_range", default)
+    return float(low), float(high)
