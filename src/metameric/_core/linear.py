@@ -1,11 +1,18 @@
-"""Linear maps with a hand-written adjoint, usable by every kind of differentiation."""
+"""Linear maps with a hand-written adjoint, and constants, under every kind of differentiation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
+
+_leave_transforms: Callable[[], AbstractContextManager[Any]]
+try:
+    from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack as _leave_transforms
+except ImportError:  # a private name: without it constants are recomputed inside transforms, never wrong
+    _leave_transforms = nullcontext
 
 Map = Callable[[Tensor], Tensor]
 
@@ -50,3 +57,40 @@ def is_constant(tensor: Tensor) -> bool:
         or torch._C._functorch.is_functorch_wrapped_tensor(tensor)
         or forward_ad.unpack_dual(tensor).tangent is not None
     )
+
+
+@contextmanager
+def constants() -> Iterator[None]:
+    """Make plain tensors that outlive the block: no graph, no inference mode, no enclosing function transform.
+
+    Inside `torch.func.jvp` or `vjp` even ``torch.ones(1)`` belongs to the transform and dies with it.
+    """
+    with _leave_transforms(), torch.inference_mode(False), torch.no_grad():
+        yield
+
+
+class Kept:
+    """A tensor computed from others, kept until one of them changes, is moved or is replaced.
+
+    Nothing is kept while a source is differentiated. Copies and pickles of the owner start empty.
+    """
+
+    def __init__(self) -> None:
+        self._sources: tuple[Tensor, ...] = ()
+        self._state: list[tuple[Any, ...]] = []
+        self._value: Tensor | None = None
+
+    def get(self, sources: Sequence[Tensor], compute: Callable[[], Tensor]) -> Tensor:
+        """Return `compute()`, from memory if the sources are what they were."""
+        if not all(is_constant(s) and not s.is_inference() for s in sources):
+            return compute()
+        state = [(s._version, s.dtype, s.device, s.untyped_storage().data_ptr()) for s in sources]
+        same = len(sources) == len(self._sources) and all(a is b for a, b in zip(sources, self._sources, strict=True))
+        if self._value is None or not same or state != self._state:
+            with constants():
+                self._value = compute()
+            self._sources, self._state = tuple(sources), state
+        return self._value
+
+    def __reduce__(self) -> tuple[type["Kept"], tuple[()]]:
+        return Kept, ()

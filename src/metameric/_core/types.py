@@ -17,3 +17,6 @@ Model = Callable[..., Tensor]
 LossFunction = Callable[..., Tensor]
 Penalty = Callable[..., Tensor]
 Metric = Callable[[Tensor, Tensor], Tensor]
+
+Number = int | float
+"""beartype, unlike type checkers, does not take an int for a float."""

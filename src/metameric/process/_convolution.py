@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from metameric._core.errors import InputError
-from metameric._core.linear import is_constant, linear_map
+from metameric._core.linear import constants, is_constant, linear_map
 from metameric._core.types import Images
 from metameric.process._padding import fold, pad, same_pads
 
@@ -169,13 +169,15 @@ def _kept_spectrum(kernel: Tensor, plan: _Plan) -> Tensor:
         return _spectrum(kernel, plan)
     # Only the owner of the storage lives as long as the filter does; `_base` is that owner for a view.
     owner = kernel if kernel._base is None else kernel._base
-    version, kept = _spectra.get(owner, (None, {}))
-    if version != owner._version:
+    state = (owner._version, owner.dtype, owner.device, owner.untyped_storage().data_ptr())
+    seen, kept = _spectra.get(owner, (None, {}))
+    if seen != state:
         kept = {}
-        _spectra[owner] = (owner._version, kept)
-    key = (plan, kernel.shape, kernel.storage_offset(), kernel.stride(), kernel.dtype, kernel.device, kernel.data_ptr())
+        _spectra[owner] = (state, kept)
+    key = (plan, kernel.shape, kernel.stride(), kernel.storage_offset())
     if key not in kept:
-        kept[key] = _spectrum(kernel.detach(), plan)
+        with constants():
+            kept[key] = _spectrum(kernel, plan)
     return kept[key]
 
 
