@@ -1,0 +1,1 @@
+"""The steerable pyramid: masks, transform, reconstruction, steering, packing and a description of its bands."""

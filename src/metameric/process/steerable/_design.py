@@ -1,0 +1,98 @@
+"""From the arguments of a pyramid to its bank of filters."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from math import prod, sqrt
+
+import numpy as np
+
+from metameric.process.steerable import _masks
+from metameric.process.steerable._arguments import HIGHPASS, LOWPASS, Scale
+from metameric.process.steerable._bank import FilterBank, Filters, Shape
+from metameric.process.steerable._masks import Grid, Profiles
+
+
+@dataclass(frozen=True)
+class Design:
+    """Everything the masks depend on."""
+
+    shape: Shape
+    num_scales: int
+    order: int
+    twidth: float
+    is_complex: bool
+    downsample: bool
+    tight_frame: bool
+
+    def names(self) -> list[Scale]:
+        """All parts, from fine to coarse."""
+        return [HIGHPASS, *range(self.num_scales), LOWPASS]
+
+    def crop(self, name: Scale) -> Shape:
+        """Height and width of the frequencies that a part passes, which is its size when downsampled."""
+        return halved(self.shape, self.level(name))
+
+    def level(self, name: Scale) -> int:
+        """Number of octaves between the top of a part's pass band and the Nyquist frequency."""
+        if isinstance(name, int):
+            return name
+        return self.num_scales if name == LOWPASS else 0
+
+    def mask(self, name: Scale, crop: Shape, profiles: Profiles) -> Grid:
+        """Real amplitudes on the whole plane, (filters, *crop)."""
+        log_radius, angle = _masks.polar_grid(self.shape, crop)
+        if name == HIGHPASS:
+            return _masks.octave(log_radius, 0, self.twidth, profiles)[1][None]
+        if name == LOWPASS:
+            return _masks.lowpass(log_radius, self.num_scales, self.twidth, profiles)[None]
+        angular = _masks.orientations(angle, self.order, profiles)
+        if self.is_complex:
+            angular = 2 * _masks.half_planes(angle, self.order) * angular
+        return angular * _masks.bandpass(log_radius, int(name), self.twidth, profiles)
+
+    def gain(self, name: Scale) -> float:
+        """Factor on a part's coefficients."""
+        if not self.tight_frame:
+            # Downsampled coefficients grow fourfold per scale by themselves; others are made to grow twofold.
+            return 1.0 if self.downsample else 2.0 ** self.level(name)
+        size = self.crop(name) if self.downsample else self.shape
+        quadrature = sqrt(0.5) if self.is_complex and isinstance(name, int) else 1.0
+        return quadrature * sqrt(prod(size) / prod(self.shape))
+
+    def inverse_weight(self, name: Scale) -> float:
+        """Weight of a part in the reconstruction, which filters it with its own filter once more."""
+        counted = 2 if self.is_complex and isinstance(name, int) else 1
+        return 1 / (counted * self.gain(name) ** 2)
+
+    def filters(self, name: Scale, profiles: Callable[[], Profiles]) -> Filters:
+        """One part of the bank."""
+        analytic = self.is_complex and isinstance(name, int)
+        crop = self.crop(name)
+        phase = (-1j) ** self.order if isinstance(name, int) else 1
+        return Filters(
+            mask=partial(_stored, self, name, profiles, analytic),
+            crop=crop,
+            size=crop if self.downsample else self.shape,
+            phase=(self.gain(name) * phase,),
+            analytic=analytic,
+        )
+
+    def bank(self, profiles: Callable[[], Profiles]) -> FilterBank:
+        """All parts as one linear operator. `profiles` is asked when a mask is first needed."""
+        return FilterBank(self.shape, OrderedDict((name, self.filters(name, profiles)) for name in self.names()))
+
+
+def halved(shape: Shape, times: int) -> Shape:
+    """Size after repeated halving; an odd size keeps the larger half, so that no frequency is lost."""
+    height, width = shape
+    for _ in range(times):
+        height, width = (height + 1) // 2, (width + 1) // 2
+    return height, width
+
+
+def _stored(design: Design, name: Scale, profiles: Callable[[], Profiles], analytic: bool) -> Grid:
+    crop = design.crop(name)
+    mask = design.mask(name, crop, profiles())
+    return mask if analytic else np.ascontiguousarray(mask[..., : crop[1] // 2 + 1])
