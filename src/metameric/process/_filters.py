@@ -1,19 +1,22 @@
 """Small filters in space: Gaussians and the binomial family."""
 
+import difflib
 import math
 from collections.abc import Sequence
 from functools import lru_cache
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from metameric._core.errors import InputError, NearestNameError
+from metameric._core.types import Number
 
 
 def circular_gaussian2d(
     kernel_size: int | tuple[int, int],
-    std: float | Sequence[float] | Tensor,
+    std: Number | Sequence[Number] | Tensor,
     out_channels: int | None = None,
 ) -> Float[Tensor, "out_channels 1 height width"]:
     """Build circularly symmetric Gaussian kernels that sum to one.
@@ -58,7 +61,7 @@ def _kernel_shape(kernel_size: int | tuple[int, int]) -> tuple[int, int]:
     return int(sizes[0]), int(sizes[1])
 
 
-def _channel_stds(std: float | Sequence[float] | Tensor, out_channels: int | None) -> Float[Tensor, " out_channels"]:
+def _channel_stds(std: Number | Sequence[Number] | Tensor, out_channels: int | None) -> Float[Tensor, " out_channels"]:
     sigma = std if isinstance(std, Tensor) else torch.as_tensor(std, dtype=torch.get_default_dtype())
     # A look at a tensor on an accelerator would stall it at every call of a model that learns its filters.
     if sigma.device.type == "cpu" and not bool((sigma > 0).all()):
@@ -77,12 +80,59 @@ def _channel_stds(std: float | Sequence[float] | Tensor, out_channels: int | Non
 
 
 @lru_cache(maxsize=64)
-def binomial(name: str, dtype: torch.dtype, device: torch.device) -> Float[Tensor, " taps"]:
-    """Return the filter 'binomN' of N taps, rows of Pascal's triangle, of sum one (Burt & Adelson's is 'binom5')."""
-    digits = name.removeprefix("binom")
-    if not (name.startswith("binom") and digits.isdigit() and int(digits) > 0):
-        raise NearestNameError(
-            f"there is no filter named {name!r}; expected 'binom2', 'binom3', 'binom5' or any other 'binomN'."
-        )
-    n = int(digits) - 1
-    return torch.tensor([math.comb(n, k) / 2**n for k in range(n + 1)], dtype=dtype, device=device)
+def named_filter(name: str) -> tuple[float, ...]:
+    """Return the taps of a classical low-pass filter, scaled for a sum of about one as its authors give it.
+
+    Names: ``"binomN"`` for any N (rows of Pascal's triangle; ``"binom5"`` is Burt and Adelson's, 1983), ``"haar"``,
+    ``"gauss3"``, ``"gauss5"``, and Daubechies' ``"daub2"``, ``"daub3"``, ``"daub4"`` (1988).
+    """
+    alias = {"haar": "binom2", "gauss3": "binom3", "gauss5": "binom5"}.get(name, name)
+    digits = alias.removeprefix("binom")
+    if alias != digits and digits.isdigit() and int(digits) > 0:
+        n = int(digits) - 1
+        return tuple(math.comb(n, k) / 2**n for k in range(n + 1))
+    if name in ("daub2", "daub3", "daub4"):
+        return _daubechies(int(name[-1]))
+    if name in _QMF_HALVES:
+        half, is_odd = _QMF_HALVES[name], int(name[3:]) % 2
+        # Filters of odd length hold their centre once and were published for a sum of sqrt(2).
+        taps = (*half, *half[-2::-1]) if is_odd else (*half, *half[::-1])
+        return tuple(t / math.sqrt(2) for t in taps) if is_odd else taps
+    known = ["binom2", "binom3", "binom5", "haar", "gauss3", "gauss5", "daub2", "daub3", "daub4", *_QMF_HALVES]
+    near = difflib.get_close_matches(name, known, n=3) or known
+    raise NearestNameError(f"there is no filter named {name!r}; expected 'binomN' for any N or one of {near}.")
+
+
+def _daubechies(n_moments: int) -> tuple[float, ...]:
+    """Factor the half-band polynomial, keeping the roots inside the unit circle (minimum phase)."""
+    halfband = np.array([math.comb(n_moments - 1 + k, k) for k in range(n_moments)], dtype=float)
+    # With y = (2 - z - 1/z) / 4, each root y of the polynomial gives a pair z, 1/z.
+    factor = np.array([1.0])
+    for y in np.roots(halfband[::-1]):
+        pair = np.roots([1, 4 * y - 2, 1])
+        factor = np.convolve(factor, [1, -pair[np.argmin(abs(pair))]])
+    for _ in range(n_moments):
+        factor = np.convolve(factor, [0.5, 0.5])
+    taps = factor.real / factor.real.sum()
+    return tuple(float(t) for t in taps)
+
+
+# First halves of published quadrature-mirror filters: Johnston (1980) of even length, Simoncelli and Adelson (1990)
+# of odd length.
+_QMF_HALVES = {
+    "qmf5": (-0.076103, 0.3535534, 0.8593118),
+    "qmf9": (0.02807382, -0.060944743, -0.073386624, 0.41472545, 0.7973934),
+    "qmf13": (-0.014556438, 0.021651438, 0.039045125, -0.09800052, -0.057827797, 0.42995453, 0.7737113),
+    "qmf8": (0.00938715, -0.07065183, 0.06942827, 0.48998080),
+    "qmf12": (-0.003809699, 0.01885659, -0.002710326, -0.08469594, 0.08846992, 0.4843894),
+    "qmf16": (
+        0.001050167,
+        -0.005054526,
+        -0.002589756,
+        0.02764140,
+        -0.009666376,
+        -0.09039223,
+        0.09779817,
+        0.4810284,
+    ),
+}

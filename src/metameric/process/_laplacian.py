@@ -1,0 +1,101 @@
+"""The Laplacian pyramid."""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from metameric._core.errors import InputError
+from metameric._core.types import Images
+from metameric.process._resample import blur_downsample, upsample_blur
+
+Band = Float[Tensor, "..."]
+
+
+class LaplacianPyramid(nn.Module):
+    """Differences between an image and its blurred, halved and enlarged copy, scale after scale.
+
+    .. math:: y_s = g_s - E R g_s, \\qquad g_{s+1} = R g_s, \\qquad y_{S} = g_{S}
+
+    with R (blur and halve) and E (enlarge and blur) of `blur_downsample` and `upsample_blur` with ``"binom5"``.
+
+    Parameters
+    ----------
+    n_scales
+        Number of bands, the last of which is the low-pass residual.
+    scale_filter
+        The blur sums to one if ``True``. Else to two, which doubles the values from each scale to the next.
+
+    Notes
+    -----
+    Burt, P. & Adelson, E. (1983). The Laplacian pyramid as a compact image code. IEEE Trans. Communications 31.
+    The image must keep at least 3 x 3 pixels at every scale that is halved.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> pyramid = mm.process.LaplacianPyramid(n_scales=3)
+    >>> image = torch.rand(1, 1, 32, 32)
+    >>> [band.shape[-1] for band in pyramid(image)]
+    [32, 16, 8]
+    >>> torch.allclose(pyramid.recon_pyr(pyramid(image)), image, atol=1e-6)
+    True
+    """
+
+    def __init__(self, n_scales: int = 5, scale_filter: bool = False) -> None:
+        super().__init__()
+        if n_scales != int(n_scales) or n_scales < 1:
+            raise InputError(f"n_scales is {n_scales}; expected a positive integer.")
+        self.n_scales = int(n_scales)
+        self.scale_filter = scale_filter
+
+    def forward(self, x: Images) -> list[Band]:
+        """Return the bands of (..., height, width) images, from fine to coarse.
+
+        Raises
+        ------
+        ValueError
+            If the image is too small for the number of scales.
+        """
+        check_halvings(x, self.n_scales - 1)
+        bands = []
+        for _ in range(self.n_scales - 1):
+            low = blur_downsample(x, scale_filter=self.scale_filter)
+            bands.append(x - self._enlarge(low, x))
+            x = low
+        return [*bands, x]
+
+    def recon_pyr(self, y: Sequence[Band]) -> Images:
+        """Return the image that has the given bands, as returned by a call.
+
+        Raises
+        ------
+        ValueError
+            If the number of bands is not `n_scales`.
+        """
+        if len(y) != self.n_scales:
+            raise InputError(f"y has {len(y)} bands; expected n_scales = {self.n_scales}, from fine to coarse.")
+        x = y[-1]
+        for band in reversed(y[:-1]):
+            x = band + self._enlarge(x, band)
+        return x
+
+    def _enlarge(self, low: Tensor, like: Tensor) -> Tensor:
+        odd = like.shape[-2] % 2, like.shape[-1] % 2
+        return upsample_blur(low, odd, scale_filter=self.scale_filter)
+
+    def extra_repr(self) -> str:
+        """Return the arguments."""
+        return f"n_scales={self.n_scales}, scale_filter={self.scale_filter}"
+
+
+def check_halvings(x: Tensor, n_halvings: int) -> None:
+    """Refuse images with fewer than three rows or columns left before the last of several halvings."""
+    smallest = min(x.shape[-2:])
+    # ceil(n / 2^k) >= 3 with k halvings done before the last one
+    least = 2 * 2 ** (n_halvings - 1) + 1 if n_halvings else 1
+    if smallest < least:
+        raise InputError(
+            f"image of {x.shape[-2]} x {x.shape[-1]} pixels is too small for {n_halvings + 1} scales; expected at "
+            f"least {least} x {least}. Use fewer scales or a larger image."
+        )

@@ -1,0 +1,74 @@
+"""Correlation with a small constant kernel, as a weighted sum of shifted views, and its adjoint.
+
+Single-channel images have too little work per pixel for the convolution kernels of deep-learning libraries: a sum of
+shifted views is several times faster on a CPU, forward and backward.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from jaxtyping import Num
+from torch import Tensor
+
+from metameric._core.linear import linear_map
+
+
+class Stencil(NamedTuple):
+    """The non-zero weights of a kernel (row, column, weight), the kernel's size, and the step between outputs."""
+
+    taps: tuple[tuple[int, int, float], ...]
+    size: tuple[int, int]
+    step: tuple[int, int] = (1, 1)
+
+    def parts(self, x: Tensor, rows: int, columns: int) -> list[tuple[Tensor, float]]:
+        """Pair the part of `x` that each weight meets with the weight."""
+        down, right = self.step
+        return [
+            (x[..., i : i + (rows - 1) * down + 1 : down, j : j + (columns - 1) * right + 1 : right], weight)
+            for i, j, weight in self.taps
+        ]
+
+
+def column_stencil(weights: Sequence[float], step: int = 1) -> Stencil:
+    """Build the kernel of one column: it runs down the rows of an image."""
+    return Stencil(tuple((k, 0, w) for k, w in enumerate(weights) if w), (len(weights), 1), (step, 1))
+
+
+def row_stencil(weights: Sequence[float], step: int = 1) -> Stencil:
+    """Build the kernel of one row: it runs along the columns of an image."""
+    return Stencil(tuple((0, k, w) for k, w in enumerate(weights) if w), (1, len(weights)), (1, step))
+
+
+def plane_stencil(weights: Sequence[Sequence[float]]) -> Stencil:
+    """Build a kernel that is not separable."""
+    taps = tuple((i, j, w) for i, row in enumerate(weights) for j, w in enumerate(row) if w)
+    return Stencil(taps, (len(weights), len(weights[0])))
+
+
+def correlate(x: Num[Tensor, "*lead height width"], stencil: Stencil) -> Num[Tensor, "*lead rows columns"]:
+    """Correlate where the kernel lies wholly inside the image."""
+    size = x.shape[-2], x.shape[-1]
+    return linear_map(x, lambda x: _gather(x, stencil), lambda y: _scatter(y, stencil, size))
+
+
+def spread(
+    y: Num[Tensor, "*lead rows columns"], stencil: Stencil, size: tuple[int, int]
+) -> Num[Tensor, "*lead height width"]:
+    """Apply the adjoint of `correlate`: each pixel adds one kernel to an image of the given size."""
+    return linear_map(y, lambda y: _scatter(y, stencil, size), lambda x: _gather(x, stencil))
+
+
+def _gather(x: Tensor, stencil: Stencil) -> Tensor:
+    counts = ((n - k) // step + 1 for n, k, step in zip(x.shape[-2:], stencil.size, stencil.step, strict=True))
+    (first, weight), *others = stencil.parts(x, *counts)
+    out = first * weight
+    for part, weight in others:
+        out.add_(part, alpha=weight)
+    return out
+
+
+def _scatter(y: Tensor, stencil: Stencil, size: tuple[int, int]) -> Tensor:
+    out = y.new_zeros(*y.shape[:-2], *size)
+    for part, weight in stencil.parts(out, y.shape[-2], y.shape[-1]):
+        part.add_(y, alpha=weight)
+    return out
