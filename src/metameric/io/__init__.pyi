@@ -1,0 +1,1 @@
+from ._png import save_png as save_png

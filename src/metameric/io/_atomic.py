@@ -1,0 +1,30 @@
+"""Files appear whole or not at all, whatever interrupts their writing."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from metameric._core.errors import FileError, MissingFileError
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary file's name to write to; afterwards it takes the place of `path`, at once."""
+    target = Path(os.path.realpath(path))  # a link stays a link
+    if target.is_dir():
+        raise FileError(f"{path} is a folder; expected the name of a file to write.")
+    if not target.parent.is_dir():
+        raise MissingFileError(f"{path} cannot be written: there is no folder {target.parent}; make it first.")
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        yield temporary
+        # Without this a crash of the machine soon after could leave an empty file under the final name.
+        with temporary.open("r+b") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise FileError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
