@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,7 +35,7 @@ class Match:
         parts = {"loss": loss, "penalty": penalty, "error": relative_error(response, self.target)}
         return Terms(loss + self.penalty_lambda * penalty, parts)
 
-    def rows(self, index: Tensor) -> Self:
+    def rows(self, index: Tensor) -> "Match":
         """Restrict to some of the problems."""
         return replace(self, target=self.target[index])
 

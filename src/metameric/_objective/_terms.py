@@ -1,7 +1,7 @@
 """The contract of every objective."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol, Self, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -27,7 +27,7 @@ class Objective(Protocol):
         """Evaluate the stimuli `x` (batch, ...)."""
         ...
 
-    def rows(self, index: Tensor) -> Self:
+    def rows(self, index: Tensor) -> "Objective":
         """Restrict to some of the problems, so that finished ones cost nothing."""
         ...
 
@@ -38,4 +38,13 @@ class Controlled(Objective, Protocol):
 
     def at(self, control: Control) -> Objective:
         """Return the objective under these control values (for all the problems that it has)."""
+        ...
+
+
+@runtime_checkable
+class Placing(Objective, Protocol):
+    """An objective on a set of its own: stimuli are brought there before they are evaluated."""
+
+    def place(self, x: Tensor) -> Tensor:
+        """Return the stimuli on the set that belong to `x`."""
         ...

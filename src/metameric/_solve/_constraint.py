@@ -1,12 +1,13 @@
 """Sets on which a stimulus must stay, as seen by the solvers: how to move, and which directions are open."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 
+@runtime_checkable
 class Constraint(Protocol):
     """A set of stimuli. Solvers move with `move` and look for directions in `tangent`."""
 

@@ -43,9 +43,9 @@ class StrongWolfe:
         """Search from `start` along `direction`; `move` and `along` are those of the constraint."""
         bracket = _Bracket(start, dot(start.gradient, direction), first_step)
         best = start
-        pending = torch.arange(start.total.shape[0], device=start.x.device)
-        saw_finite = torch.zeros_like(pending, dtype=torch.bool)
-        for _ in range(self.max_evaluations):
+        downhill = bracket.slope0 < 0
+        pending, saw_finite = downhill.nonzero()[:, 0], ~downhill
+        for _ in range(self.max_evaluations if pending.numel() else 0):
             heading = direction[pending]
             t = bracket.t[pending]
             trial = evaluate(move(start.x[pending], spread(t.to(heading.dtype), heading) * heading), pending)

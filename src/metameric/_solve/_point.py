@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from metameric._objective._terms import Objective
+from metameric._objective._terms import Objective, Placing
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,18 @@ class Evaluate:
         self.counts = torch.zeros(n_problems, dtype=torch.long, device=device)
 
     def __call__(self, x: Tensor, index: Tensor | None = None) -> Point:
-        """Evaluate stimuli `x`; with `index`, they are those of these problems alone."""
+        """Evaluate stimuli `x`; with `index`, they are those of these problems alone.
+
+        An objective that knows where its stimuli must lie has them placed there first: the point tells where.
+        """
         if index is None or index.numel() == self.counts.numel():
             objective = self.objective
             self.counts += 1
         else:
             objective = self.objective.rows(index)
             self.counts[index] += 1
+        if isinstance(objective, Placing):
+            x = objective.place(x)
         x = x.detach().requires_grad_()
         with torch.enable_grad():
             terms = objective(x)

@@ -1,6 +1,6 @@
 """Schedules change an objective between steps: stages from coarse to fine, multipliers of a constraint."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -8,6 +8,7 @@ from metameric._objective._terms import Control
 from metameric._solve._trace import Trace
 
 
+@runtime_checkable
 class Schedule(Protocol):
     """What changes, per problem. Objectives that follow it have a method ``at(control)``."""
 

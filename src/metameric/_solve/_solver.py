@@ -1,6 +1,6 @@
 """The contract of the iterative solvers."""
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -19,6 +19,7 @@ class Step(NamedTuple):
     halted: Tensor
 
 
+@runtime_checkable
 class Solver(Protocol):
     """A way to go downhill. Its fields are its configuration; all that changes is in the memory."""
 

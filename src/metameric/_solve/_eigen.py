@@ -1,0 +1,244 @@
+"""Extreme eigenpairs of a symmetric positive semi-definite operator, by a restarted, preconditioned subspace method.
+
+Without a preconditioner this is Lanczos with full reorthogonalisation and thick restarts; with one it is the
+generalised Davidson method (Morgan & Scott 1986; Stathopoulos, Saad & Wu 1998). Either way it ends on the residual.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from metameric._core.errors import InputError
+from metameric._solve._status import Status
+
+Vectors = Float[Tensor, "m n"]
+Operator = Callable[[Vectors], Vectors]
+End = Literal["largest", "smallest"]
+Watch = Callable[["Subspace", Tensor], bool]
+
+# Residuals that no longer fall within so many expansions have met the rounding error of the operator.
+PATIENCE = 25
+
+
+@dataclass
+class Subspace:
+    """The record of a search: an orthonormal basis, its images under the operator, and their inner products.
+
+    Saved and loaded, a search goes on exactly as it would have without the interruption.
+    """
+
+    basis: Vectors
+    images: Vectors
+    gram: Float[Tensor, "m m"]
+    products: int = 0
+    residuals: list[Tensor] = field(default_factory=list)
+
+    @classmethod
+    def spanned(cls, start: Vectors, operator: Operator) -> "Subspace":
+        """Begin with the span of some vectors."""
+        basis = orthonormal(start, start[:0])
+        images = operator(basis)
+        return cls(basis, images, (basis @ images.mT).double(), basis.shape[0])
+
+    def expand(self, directions: Vectors, operator: Operator) -> bool:
+        """Add what is new in some directions; return whether anything was."""
+        new = orthonormal(directions, self.basis)
+        if new.shape[0] == 0:
+            return False
+        images = operator(new)
+        # The operator is symmetric only up to rounding; the mean of both products is the better estimate.
+        cross = ((self.basis @ images.mT).double() + (self.images @ new.mT).double()) / 2
+        gram = torch.cat([torch.cat([self.gram, cross], 1), torch.cat([cross.mT, (new @ images.mT).double()], 1)])
+        self.basis, self.images = torch.cat([self.basis, new]), torch.cat([self.images, images])
+        self.gram = (gram + gram.mT) / 2
+        self.products += new.shape[0]
+        return True
+
+    def shrink(self, rotation: Float[Tensor, "m kept"]) -> None:
+        """Keep the span of some combinations of the basis."""
+        turn = rotation.mT.to(self.basis)
+        self.basis, self.images = turn @ self.basis, turn @ self.images
+        self.gram = rotation.mT @ self.gram @ rotation
+
+
+@dataclass(frozen=True)
+class Eigenpairs:
+    """What was found, best first: largest values first, or smallest first.
+
+    `residuals` are ``|F v - value v|``, from a fresh product; `status` tells how each pair ended.
+    """
+
+    values: Float[Tensor, " k"]
+    vectors: Float[Tensor, "k n"]
+    residuals: Float[Tensor, " k"]
+    status: list[Status]
+    products: int
+
+    def reversed(self) -> "Eigenpairs":
+        """The same in the opposite order."""
+        return Eigenpairs(
+            self.values.flip(0), self.vectors.flip(0), self.residuals.flip(0), self.status[::-1], self.products
+        )
+
+
+def orthonormal(vectors: Vectors, against: Vectors) -> Vectors:
+    """Make vectors orthonormal to each other and to an orthonormal set; those that depend on others are dropped."""
+    drop = 100 * torch.finfo(vectors.dtype).eps
+    basis, count = against, against.shape[0]
+    for v in vectors:
+        length = torch.linalg.vector_norm(v)
+        v = v / length.clamp(min=torch.finfo(v.dtype).tiny)
+        independent = bool(torch.isfinite(length)) and bool(length > 0)
+        for _ in range(3 if independent else 0):
+            v = v - (basis @ v) @ basis
+            length = torch.linalg.vector_norm(v)
+            independent = independent and bool(length > drop)
+            v = v / length.clamp(min=torch.finfo(v.dtype).tiny)
+        if independent:
+            basis = torch.cat([basis, v[None]])
+    return basis[count:]
+
+
+def extreme_eigenpairs(
+    operator: Operator,
+    space: Subspace,
+    k: int,
+    end: End,
+    *,
+    tolerance: float,
+    scale: float | None = None,
+    precondition: Operator | None = None,
+    max_iter: int = 1000,
+    max_basis: int | None = None,
+    watch: Watch | None = None,
+) -> Eigenpairs:
+    """Find the `k` largest or smallest eigenpairs, starting from, and enlarging, `space`.
+
+    Parameters
+    ----------
+    operator
+        Maps vectors (m, n) to vectors (m, n).
+    space
+        Where to start; holds the search afterwards, so that it can be continued.
+    tolerance
+        A pair is found when its residual is at most this times `scale`.
+    scale
+        The largest eigenvalue; by default that seen so far.
+    precondition
+        A rough inverse of the operator, for the smallest eigenpairs.
+    max_iter
+        Expansions of the subspace in this call; each costs as many products as there are pairs not yet found.
+    max_basis
+        Vectors to hold at most; as many images of them are held besides. By default ``40 + 10 k``.
+    watch
+        Called after every expansion with the subspace and the residuals; returning True ends the search.
+    """
+    n = space.basis.shape[1]
+    if not 1 <= k <= n:
+        raise InputError(f"k is {k}; expected 1 to {n}, the number of coordinates.")
+    search = _Search(operator, space, k, end, tolerance, scale, precondition, max_basis or 40 + 10 * k)
+    status = Status.STEP_LIMIT
+    try:
+        for iteration in range(max_iter + 1):
+            verdict = search.judge(watch)
+            if verdict is not None or iteration == max_iter:
+                status = verdict or status
+                break
+            if not search.advance():
+                status = Status.STALLED
+                break
+    except KeyboardInterrupt:
+        status = Status.INTERRUPTED
+    return search.certified(status)
+
+
+class _Search:
+    """One end of the spectrum, one expansion at a time."""
+
+    def __init__(
+        self,
+        operator: Operator,
+        space: Subspace,
+        k: int,
+        end: End,
+        tolerance: float,
+        scale: float | None,
+        precondition: Operator | None,
+        max_basis: int,
+    ) -> None:
+        self.operator, self.space, self.k = operator, space, k
+        self.sign = -1.0 if end == "largest" else 1.0
+        self.tolerance, self.given_scale, self.precondition = tolerance, scale, precondition
+        self.max_basis = max_basis
+        # The rounding error of a product is some tens of units in the last place of the largest eigenvalue.
+        self.rounding = 64 * torch.finfo(space.basis.dtype).eps
+
+    def judge(self, watch: Watch | None) -> Status | None:
+        """Compute the Ritz pairs nearest to the end and their residuals; decide whether to stop."""
+        space = self.space
+        while space.basis.shape[0] < self.k and self._enlarge():
+            pass
+        values, self.rotation = torch.linalg.eigh(self.sign * space.gram)
+        values = self.sign * values
+        self.scale = self.given_scale or max(float(values.abs().max()), torch.finfo(torch.float64).tiny)
+        best = self.rotation[:, : self.k].mT.to(space.basis)
+        self.vectors = best @ space.basis
+        self.values = values[: self.k]
+        self.errors = best @ space.images - self.values[:, None].to(space.basis) * self.vectors
+        residuals = torch.linalg.vector_norm(self.errors, dim=1) / self.scale
+        space.residuals.append(residuals.max())
+        self.missing = residuals > self.tolerance
+        if not bool(torch.isfinite(residuals).all()):
+            return Status.NON_FINITE
+        if not bool(self.missing.any()):
+            return Status.CONVERGED
+        if watch is not None and watch(space, residuals):
+            return Status.INTERRUPTED
+        return Status.STALLED if self._stalled() else None
+
+    def advance(self) -> bool:
+        """Enlarge the subspace by the residuals of the pairs not yet found."""
+        directions = self.errors[self.missing]
+        if self.precondition is not None:
+            directions = self.precondition(directions)
+        if self.space.basis.shape[0] + directions.shape[0] > self.max_basis:
+            self.space.shrink(self.rotation[:, : self.k + self.max_basis // 3])
+        return self.space.expand(directions, self.operator) or self._enlarge()
+
+    def certified(self, status: Status) -> Eigenpairs:
+        """Return the pairs with residuals from products of their own, free of what rounding did to the subspace."""
+        vectors = self.vectors / torch.linalg.vector_norm(self.vectors, dim=1, keepdim=True)
+        vectors = vectors * _sign(vectors)
+        images = self.operator(vectors)
+        values = torch.linalg.vecdot(vectors, images)
+        residuals = torch.linalg.vector_norm(images - values[:, None] * vectors, dim=1)
+        found = (residuals <= max(2 * self.tolerance, 0) * self.scale).tolist()
+        each = [Status.CONVERGED if ok else Status.STALLED if status.succeeded else status for ok in found]
+        return Eigenpairs(values, vectors, residuals, each, self.space.products + vectors.shape[0])
+
+    def _stalled(self) -> bool:
+        history = self.space.residuals
+        if len(history) <= 2 * PATIENCE or float(history[-1]) > self.rounding:
+            return False
+        recent, before = torch.stack(history[-PATIENCE:]), torch.stack(history[:-PATIENCE])
+        return bool(recent.min() > 0.9 * before.min())
+
+    def _enlarge(self) -> bool:
+        """Add a direction outside an invariant subspace, if there is one."""
+        m, n = self.space.basis.shape
+        if m >= min(n, self.max_basis):
+            return False
+        # A unit vector that the basis covers least is never inside its span.
+        covered = self.space.basis.square().sum(0)
+        outside = torch.zeros_like(self.space.basis[:1])
+        outside[0, covered.argmin()] = 1
+        return self.space.expand(outside, self.operator)
+
+
+def _sign(vectors: Vectors) -> Float[Tensor, "k 1"]:
+    """Make the entry of largest magnitude positive: eigenvectors have no sign of their own."""
+    return vectors.gather(1, vectors.abs().argmax(1, keepdim=True)).sign()
