@@ -111,7 +111,7 @@ def filters(design: Design, profiles: Profiles, domain: str) -> Coefficients:
     for name in design.names():
         is_band = isinstance(name, int)
         mask = torch.as_tensor(design.mask(name, design.shape, profiles))
-        transfer = mask * ((-1j) ** design.order if is_band else 1)
+        transfer = mask * complex(design.phase(name))
         response = transfer if domain == "fourier" else fft.ifft2(transfer)
         if domain == "spatial" and not (is_band and design.is_complex):
             response = response.real

@@ -2,19 +2,21 @@
 
 Every output is ``inverse DFT(mask * DFT(image))`` on a grid of its own size. The operator and its adjoint are each
 other's derivative, so both can be differentiated any number of times, backward and forward, and neither keeps anything
-for the backward pass.
+for the backward pass. Two real filters share one complex transform, as its real and its imaginary part.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import prod
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, fft
 
-from metameric.process.steerable._masks import Grid
-
 Shape = tuple[int, int]
+
+CACHE_ELEMENTS = 2**17
+"""Numbers transformed at a time on a CPU: larger intermediate results fall out of its cache and cost fresh memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,50 +26,171 @@ class Filters:
     Attributes
     ----------
     mask
-        Builds the real amplitudes, (filters, rows, columns) over the lowest frequencies that the filters pass, in
-        the order of ``fft2`` when `analytic`, else of ``rfft2``.
+        Builds the masks, (transforms, rows, columns) over the lowest frequencies that the filters pass, unshifted.
+    channels
+        Number of outputs.
     crop
-        Height and width of that set of frequencies in the full plane.
+        Height and width of that set of frequencies.
     size
         Height and width of the outputs, at least `crop`.
     phase
-        Factor on the spectrum. With two, the second serves the second half of the filters.
-    analytic
-        Whether the outputs are complex.
+        Factor of modulus one on the spectrum; only for complex outputs, as masks can hold it otherwise.
+    kind
+        ``"complex"``: each transform is a complex output. ``"pair"``: its real and imaginary part are one real output
+        each, of masks ``first + 1j * second``. ``"single"``: it is one real output; masks as for ``rfft2``.
     """
 
-    mask: Callable[[], Grid]
+    mask: Callable[[], Any]
+    channels: int
     crop: Shape
     size: Shape
-    phase: tuple[complex, ...] = (1,)
-    analytic: bool = False
+    phase: complex = 1
+    kind: Literal["complex", "pair", "single"] = "complex"
 
-    @property
-    def columns(self) -> int:
-        """Number of stored columns of the spectrum."""
-        return self.crop[1] if self.analytic else self.crop[1] // 2 + 1
 
-    def cut(self, spectrum: Tensor) -> Tensor:
-        """Keep the lowest frequencies of a spectrum."""
-        kept = _cut(spectrum, self.crop[0], -2)
-        return _cut(kept, self.crop[1], -1) if self.analytic else kept[..., : self.columns]
+class FilterBank:
+    """Named groups of filters on images of one size."""
 
-    def inverse(self, spectra: Tensor) -> Tensor:
-        """Transform filtered spectra to the output grid."""
-        spectra = _spread(spectra, self.size[0], -2)
-        if self.analytic:
-            return fft.ifft2(_spread(spectra, self.size[1], -1))
-        # In two steps: irfft2 would first copy its input, and here the missing columns need no transform along rows.
-        return fft.irfft(fft.ifft(spectra, dim=-2), n=self.size[1], dim=-1)
+    def __init__(self, image_shape: Shape, groups: Mapping[Hashable, Filters]) -> None:
+        self.image_shape = image_shape
+        self.groups = dict(groups)
+        self._masks: dict[tuple[Hashable, torch.dtype, torch.device], Tensor] = {}
 
-    def spectra(self, outputs: Tensor) -> Tensor:
-        """Lowest frequencies of outputs: undoes `inverse`."""
-        if self.analytic:
-            return self.cut(fft.fft2(outputs))
-        if self.size == self.crop:
-            return fft.rfft2(outputs)
-        rows = fft.rfft(outputs, dim=-1)[..., : self.columns]
-        return _cut(fft.fft(rows, dim=-2), self.crop[0], -2)
+    def mask(self, name: Hashable, like: Tensor) -> Tensor:
+        """Mask of a group in the precision and on the device of a tensor, built on first use."""
+        key = (name, like.real.dtype, like.device)
+        if key not in self._masks:
+            # A mask first needed under inference mode must serve a later backward pass too.
+            with torch.inference_mode(False):
+                mask = torch.as_tensor(self.groups[name].mask())
+                dtype = like.real.dtype.to_complex() if mask.is_complex() else like.real.dtype
+                self._masks[key] = mask.to(device=like.device, dtype=dtype).contiguous()
+        return self._masks[key]
+
+    def adjoint_weights(self, names: Sequence[Hashable]) -> tuple[float, ...]:
+        """Weights that make `synthesise` the adjoint of `analyse`."""
+        return tuple(prod(self.image_shape) / prod(self.groups[name].size) for name in names)
+
+    def analyse(self, image: Tensor, names: Sequence[Hashable]) -> tuple[Tensor, ...]:
+        """Filter images.
+
+        Parameters
+        ----------
+        image
+            Real, shape (..., height, width).
+        names
+            Groups wanted.
+
+        Returns
+        -------
+        outputs
+            One tensor per group, shape (..., channels, *size).
+        """
+        outputs: tuple[Tensor, ...] = _Analysis.apply(self, tuple(names), image)
+        return outputs
+
+    def synthesise(self, outputs: Sequence[Tensor], names: Sequence[Hashable], weights: Sequence[float]) -> Tensor:
+        """Filter every output once more with the conjugate of its own filter and add all up, each group weighted."""
+        image: Tensor = _Synthesis.apply(self, tuple(names), tuple(weights), *outputs)
+        return image
+
+    def _analyse(self, image: Tensor, names: Sequence[Hashable]) -> tuple[Tensor, ...]:
+        lead, images = image.shape[:-2], image.reshape(-1, *self.image_shape)
+        results = [_empty(images, self.groups[name]) for name in names]
+        for part in _parts(images, prod(self.image_shape)):
+            spectrum = fft.fft2(images[part])
+            for name, result in zip(names, results, strict=True):
+                _filter(spectrum, self.groups[name], self.mask(name, image), result[part])
+        return tuple(result.reshape(*lead, *result.shape[1:]) for result in results)
+
+    def _synthesise(
+        self, names: Sequence[Hashable], weights: Sequence[float], outputs: Sequence[Tensor | None]
+    ) -> Tensor:
+        given = [
+            (self.groups[name], self.mask(name, output), weight, output.reshape(-1, *output.shape[-3:]))
+            for name, weight, output in zip(names, weights, outputs, strict=True)
+            if output is not None
+        ]
+        lead = next(output for output in outputs if output is not None).shape[:-3]
+        example = given[0][-1].real
+        images = example.new_empty(example.shape[0], *self.image_shape)
+        for part in _parts(images, prod(self.image_shape)):
+            total = images[part].new_zeros(images[part].shape, dtype=images.dtype.to_complex())
+            for group, mask, weight, output in given:
+                _collect(output[part], group, mask, weight, total)
+            # The sums hold conjugates, for which a forward transform is the inverse one.
+            images[part] = fft.fft2(total, norm="forward").real
+        return images.reshape(*lead, *self.image_shape)
+
+
+def _parts(tensor: Tensor, elements: int) -> Iterator[slice]:
+    """Slices of the first dimension, of pieces that fit a CPU's cache; everything at once on other devices."""
+    step = tensor.shape[0] if tensor.device.type != "cpu" else max(1, CACHE_ELEMENTS // elements)
+    for start in range(0, tensor.shape[0], max(1, step)):
+        yield slice(start, start + step)
+
+
+def _empty(images: Tensor, group: Filters) -> Tensor:
+    dtype = images.dtype.to_complex() if group.kind == "complex" else images.dtype
+    return images.new_empty(images.shape[0], group.channels, *group.size, dtype=dtype)
+
+
+def _filter(spectrum: Tensor, group: Filters, mask: Tensor, result: Tensor) -> None:
+    """Filter spectra (images, height, width) and write the outputs to (images, channels, *size)."""
+    low = _cut(_cut(spectrum, group.crop[0], -2), group.crop[1], -1)
+    if group.phase != 1:
+        low = low * group.phase
+    low = low[:, None, :, : mask.shape[-1]]
+    for part in _parts(mask, low.shape[0] * prod(group.size)):
+        filtered = _spread(low * mask[part], group.size[0], -2)
+        if group.kind == "single":
+            result[:, part] = fft.irfft2(filtered, s=group.size)
+            continue
+        outputs = fft.ifft2(_spread(filtered, group.size[1], -1))
+        if group.kind == "complex":
+            result[:, part] = outputs
+        else:
+            result[:, 2 * part.start : 2 * part.stop : 2] = outputs.real
+            odd = result[:, 2 * part.start + 1 : 2 * part.stop : 2]
+            odd.copy_(outputs.imag[:, : odd.shape[1]])
+
+
+def _collect(output: Tensor, group: Filters, mask: Tensor, weight: float, total: Tensor) -> None:
+    """Add the contribution of one group to the conjugate spectra (images, height, width)."""
+    low: Tensor | None = None
+    for part in _parts(mask, output.shape[0] * prod(group.size)):
+        spectra = _cut(_spectra(output, group, part), group.crop[0], -2)
+        spectra = spectra[..., : mask.shape[-1]] if group.kind == "single" else _cut(spectra, group.crop[1], -1)
+        filtered = spectra.mul_(mask[part])
+        filtered = filtered.squeeze(1) if filtered.shape[1] == 1 else filtered.sum(1)
+        low = filtered if low is None else low.add_(filtered)
+    if low is None:
+        return
+    if group.kind != "pair":
+        low = low.conj_physical_()
+    # For pairs, i times the conjugate of the outputs was transformed.
+    factor = weight * (-1j if group.kind == "pair" else group.phase)
+    if factor != 1:
+        low = low.mul_(factor)
+    if group.kind == "single":
+        # The real part of the whole plane's transform halves what the mirrored half would have brought.
+        low[..., 1 : (total.shape[-1] + 1) // 2].mul_(2)
+        _add_rows(total[..., : low.shape[-1]], low)
+    else:
+        left = (group.crop[1] + 1) // 2
+        _add_rows(total[..., :left], low[..., :left])
+        _add_rows(total[..., total.shape[-1] - group.crop[1] + left :], low[..., left:])
+
+
+def _spectra(output: Tensor, group: Filters, part: slice) -> Tensor:
+    if group.kind == "single":
+        return fft.rfft2(output[:, part])
+    if group.kind == "complex":
+        return fft.fft2(output[:, part])
+    first, second = output[:, 2 * part.start : 2 * part.stop : 2], output[:, 2 * part.start + 1 : 2 * part.stop : 2]
+    if second.shape[1] < first.shape[1]:
+        second = torch.cat([second, torch.zeros_like(first[:, :1])], 1)
+    return fft.ifft2(torch.complex(second, first), norm="forward")
 
 
 def _cut(spectrum: Tensor, kept: int, dim: int) -> Tensor:
@@ -85,114 +208,8 @@ def _spread(spectrum: Tensor, size: int, dim: int) -> Tensor:
     negative = kept // 2
     gap = list(spectrum.shape)
     gap[dim] = size - kept
-    parts = (
-        spectrum.narrow(dim, 0, kept - negative),
-        spectrum.new_zeros(gap),
-        spectrum.narrow(dim, kept - negative, negative),
-    )
-    return torch.cat(parts, dim)
-
-
-class FilterBank:
-    """Named groups of filters on images of one size."""
-
-    def __init__(self, image_shape: Shape, groups: Mapping[Hashable, Filters]) -> None:
-        self.image_shape = image_shape
-        self.groups = dict(groups)
-        self._masks: dict[tuple[Hashable, torch.dtype, torch.device], Tensor] = {}
-
-    def mask(self, name: Hashable, dtype: torch.dtype, device: torch.device) -> Tensor:
-        """Mask of a group as a tensor, built on first use."""
-        key = (name, dtype, device)
-        if key not in self._masks:
-            # A mask first needed under inference mode must serve a later backward pass too.
-            with torch.inference_mode(False):
-                self._masks[key] = torch.as_tensor(self.groups[name].mask(), dtype=dtype, device=device).contiguous()
-        return self._masks[key]
-
-    def adjoint_weights(self, names: Sequence[Hashable]) -> tuple[float, ...]:
-        """Weights that make `synthesise` the adjoint of `analyse`."""
-        height, width = self.image_shape
-        sizes = (self.groups[name].size for name in names)
-        return tuple(height * width / (rows * columns) for rows, columns in sizes)
-
-    def analyse(self, image: Tensor, names: Sequence[Hashable]) -> tuple[Tensor, ...]:
-        """Filter images.
-
-        Parameters
-        ----------
-        image
-            Real, shape (..., height, width).
-        names
-            Groups wanted.
-
-        Returns
-        -------
-        outputs
-            One tensor per group, shape (..., filters, *size).
-        """
-        outputs: tuple[Tensor, ...] = _Analysis.apply(self, tuple(names), image)
-        return outputs
-
-    def synthesise(self, outputs: Sequence[Tensor], names: Sequence[Hashable], weights: Sequence[float]) -> Tensor:
-        """Filter every output once more with the conjugate of its own filter and add all up, each group weighted."""
-        image: Tensor = _Synthesis.apply(self, tuple(names), tuple(weights), *outputs)
-        return image
-
-    def _analyse(self, image: Tensor, names: Sequence[Hashable]) -> tuple[Tensor, ...]:
-        whole = any(self.groups[name].analytic for name in names)
-        spectrum = fft.fft2(image) if whole else fft.rfft2(image)
-        return tuple(self._filter(spectrum, name, image.dtype) for name in names)
-
-    def _filter(self, spectrum: Tensor, name: Hashable, dtype: torch.dtype) -> Tensor:
-        group, mask = self.groups[name], self.mask(name, dtype, spectrum.device)
-        low = group.cut(spectrum)
-        turned = torch.stack([low if phase == 1 else low * phase for phase in group.phase], dim=-3)
-        filtered = turned.unsqueeze(-3) * mask.reshape(len(group.phase), -1, *mask.shape[1:])
-        return group.inverse(filtered.reshape(*low.shape[:-2], *mask.shape))
-
-    def _synthesise(
-        self, names: Sequence[Hashable], weights: Sequence[float], outputs: Sequence[Tensor | None]
-    ) -> Tensor:
-        given = [
-            (name, weight, output)
-            for name, weight, output in zip(names, weights, outputs, strict=True)
-            if output is not None
-        ]
-        whole = any(self.groups[name].analytic for name, _, _ in given)
-        total: Tensor | None = None
-        for name, weight, output in given:
-            total = self._add(total, self._collect(output, name, weight), self.groups[name], whole)
-        if whole:
-            return fft.ifft2(total).real.contiguous()
-        return fft.irfft(fft.ifft(total, dim=-2), n=self.image_shape[1], dim=-1)
-
-    def _collect(self, output: Tensor, name: Hashable, weight: float) -> Tensor:
-        """Low frequencies of one group's contribution."""
-        group = self.groups[name]
-        mask = self.mask(name, output.real.dtype, output.device)
-        filtered = group.spectra(output).mul_(mask)
-        filtered = filtered.reshape(*filtered.shape[:-3], len(group.phase), -1, *mask.shape[1:]).sum(-3)
-        factors = [weight * complex(phase).conjugate() for phase in group.phase]
-        parts = [low if factor == 1 else low * factor for low, factor in zip(filtered.unbind(-3), factors, strict=True)]
-        return parts[0] if len(parts) == 1 else parts[0] + parts[1]
-
-    def _add(self, total: Tensor | None, low: Tensor, group: Filters, whole: bool) -> Tensor:
-        height, width = self.image_shape
-        if whole and not group.analytic:
-            # The real part of the whole plane's inverse halves what the mirrored half would have brought.
-            low[..., 1 : (width + 1) // 2].mul_(2)
-        columns = width if whole else width // 2 + 1
-        if total is None:
-            if low.shape[-2:] == (height, columns):
-                return low
-            total = low.new_zeros(*low.shape[:-2], height, columns)
-        if group.analytic:
-            left = (group.crop[1] + 1) // 2
-            _add_rows(total[..., width - group.crop[1] + left :], low[..., left:])
-            low = low[..., :left]
-        _add_rows(total[..., : low.shape[-1]], low)
-        return total
+    low, high = spectrum.narrow(dim, 0, kept - negative), spectrum.narrow(dim, kept - negative, negative)
+    return torch.cat([low, spectrum.new_zeros(gap), high], dim)
 
 
 def _add_rows(total: Tensor, part: Tensor) -> None:

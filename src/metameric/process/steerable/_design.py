@@ -7,11 +7,15 @@ from functools import partial
 from math import prod, sqrt
 
 import numpy as np
+from jaxtyping import Complex128
+from numpy import ndarray
 
 from metameric.process.steerable import _masks
 from metameric.process.steerable._arguments import HIGHPASS, LOWPASS, Scale
 from metameric.process.steerable._bank import FilterBank, Filters, Shape
 from metameric.process.steerable._masks import Grid, Profiles
+
+Complexes = Complex128[ndarray, "..."]
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,10 @@ class Design:
         quadrature = sqrt(0.5) if self.is_complex and isinstance(name, int) else 1.0
         return quadrature * sqrt(prod(size) / prod(self.shape))
 
+    def phase(self, name: Scale) -> complex:
+        """Phase of a part's transfer function at its preferred frequency."""
+        return (1, -1j, -1, 1j)[self.order % 4] if isinstance(name, int) else 1
+
     def inverse_weight(self, name: Scale) -> float:
         """Weight of a part in the reconstruction, which filters it with its own filter once more."""
         counted = 2 if self.is_complex and isinstance(name, int) else 1
@@ -68,15 +76,15 @@ class Design:
 
     def filters(self, name: Scale, profiles: Callable[[], Profiles]) -> Filters:
         """One part of the bank."""
-        analytic = self.is_complex and isinstance(name, int)
         crop = self.crop(name)
-        phase = (-1j) ** self.order if isinstance(name, int) else 1
+        is_band = isinstance(name, int)
         return Filters(
-            mask=partial(_stored, self, name, profiles, analytic),
+            mask=partial(_stored, self, name, profiles),
+            channels=self.order + 1 if is_band else 1,
             crop=crop,
             size=crop if self.downsample else self.shape,
-            phase=(self.gain(name) * phase,),
-            analytic=analytic,
+            phase=self.phase(name) if is_band and self.is_complex else 1,
+            kind="single" if not is_band else "complex" if self.is_complex else "pair",
         )
 
     def bank(self, profiles: Callable[[], Profiles]) -> FilterBank:
@@ -92,7 +100,17 @@ def halved(shape: Shape, times: int) -> Shape:
     return height, width
 
 
-def _stored(design: Design, name: Scale, profiles: Callable[[], Profiles], analytic: bool) -> Grid:
+def _stored(design: Design, name: Scale, profiles: Callable[[], Profiles]) -> Complexes | Grid:
     crop = design.crop(name)
     mask = design.mask(name, crop, profiles())
-    return mask if analytic else np.ascontiguousarray(mask[..., : crop[1] // 2 + 1])
+    mask *= design.gain(name)
+    if isinstance(name, str):
+        return mask[..., : crop[1] // 2 + 1]
+    return mask if design.is_complex else design.phase(name) * pairs(mask)
+
+
+def pairs(masks: Grid) -> Complexes:
+    """Masks ``first + 1j * second`` of two filters each; an odd one out remains alone."""
+    second = np.zeros_like(masks[::2])
+    second[: len(masks) // 2] = masks[1::2]
+    return np.asarray(masks[::2] + 1j * second)
