@@ -6,6 +6,7 @@ from ._gain_control import local_gain_control_dict as local_gain_control_dict
 from ._gain_control import local_gain_release as local_gain_release
 from ._gain_control import local_gain_release_dict as local_gain_release_dict
 from ._laplacian import LaplacianPyramid as LaplacianPyramid
+from ._normalized_laplacian import normalized_laplacian_pyramid as normalized_laplacian_pyramid
 from ._polar import polar_to_rectangular as polar_to_rectangular
 from ._polar import polar_to_rectangular_dict as polar_to_rectangular_dict
 from ._polar import rectangular_to_polar as rectangular_to_polar
@@ -20,6 +21,7 @@ from ._signal import autocorrelation as autocorrelation
 from ._signal import center_crop as center_crop
 from ._signal import modulate_phase as modulate_phase
 from ._signal import rescale as rescale
+from ._ssim import ssim_map as ssim_map
 from ._statistics import kurtosis as kurtosis
 from ._statistics import skew as skew
 from ._statistics import variance as variance

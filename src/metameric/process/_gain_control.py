@@ -2,13 +2,13 @@
 
 from collections.abc import Hashable
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from metameric._core.errors import InputError
 from metameric._core.types import Number
 from metameric.process._polar import Coefficients, check_same_bands, is_residual, kept_residuals
+from metameric.process._power import positive_power
 from metameric.process._resample import blur_downsample, upsample_blur
 
 Signal = Float[Tensor, "*lead height width"]
@@ -49,10 +49,7 @@ def local_gain_control(x: Signal, epsilon: Number = 1e-8) -> tuple[Norm, Signal]
     >>> norm.shape, torch.allclose(direction, torch.ones(1, 1, 8, 8))
     (torch.Size([1, 1, 4, 4]), True)
     """
-    power = blur_downsample(x.square()).abs()
-    # The root has an infinite slope at zero.
-    positive = power > 0
-    norm = torch.where(positive, torch.where(positive, power, torch.ones_like(power)).sqrt(), power)
+    norm = positive_power(blur_downsample(x.square()).abs(), 0.5)
     return norm, x / (_full_size(norm, x) + epsilon)
 
 

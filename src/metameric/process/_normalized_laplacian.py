@@ -1,0 +1,64 @@
+"""The normalised Laplacian pyramid: local luminance subtraction and local gain control at six scales."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from metameric._core.types import Images
+from metameric.process._laplacian import LaplacianPyramid
+from metameric.process._padding import pad
+from metameric.process._stencil import Stencil, correlate
+
+# Laparra et al. (2016), fitted to photographs: a constant, and the weights of neighbours (row, column) of each
+# coefficient, from the finest to the coarsest scale.
+CONSTANTS = (0.0248, 0.0185, 0.0179, 0.0191, 0.0220, 0.2782)
+WEIGHTS: tuple[dict[tuple[int, int], float], ...] = (
+    {(-1, 0): 0.1011, (0, -1): 0.1493, (0, 1): 0.1460, (0, 2): 0.0072, (1, 0): 0.1015},
+    {(-1, 0): 0.0757, (0, -1): 0.1986, (0, 1): 0.1846, (1, 0): 0.0837},
+    {(-1, 0): 0.0477, (0, -1): 0.2138, (0, 1): 0.2243, (1, 0): 0.0467},
+    {(0, -1): 0.2503, (0, 1): 0.2616},
+    {(0, -1): 0.2598, (0, 1): 0.2552},
+    {(0, -1): 0.2215, (0, 1): 0.0717},
+)
+REACH = 2
+_STENCILS = tuple(
+    Stencil(tuple((REACH + i, REACH + j, w) for (i, j), w in weights.items()), (2 * REACH + 1,) * 2)
+    for weights in WEIGHTS
+)
+_pyramid = LaplacianPyramid(n_scales=len(CONSTANTS), scale_filter=True)
+
+
+def normalized_laplacian_pyramid(img: Images) -> list[Float[Tensor, "..."]]:
+    """Divide each coefficient of a Laplacian pyramid by a weighted sum of its neighbours' amplitudes.
+
+    .. math:: y_s = \\frac{z_s}{\\sigma_s + P_s * |z_s|}
+
+    Parameters
+    ----------
+    img
+        Shape (..., height, width), grey values in [0, 1], at least 33 x 33 pixels.
+
+    Returns
+    -------
+    Six bands, from fine to coarse, each (..., rows, columns).
+
+    Raises
+    ------
+    ValueError
+        If the image is smaller than 33 x 33 pixels.
+
+    Notes
+    -----
+    Laparra, V., Ballé, J., Berardino, A. & Simoncelli, E. P. (2016). Perceptual image quality assessment using a
+    normalized Laplacian pyramid. Electronic Imaging 2016(16), with their constants. Beyond the edges amplitudes are 0.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> [band.shape[-1] for band in mm.process.normalized_laplacian_pyramid(torch.rand(1, 1, 64, 64))]
+    [64, 32, 16, 8, 4, 2]
+    """
+    margins = ((REACH, REACH), (REACH, REACH))
+    return [
+        band / (constant + correlate(pad(band.abs(), margins, "constant"), stencil))
+        for band, constant, stencil in zip(_pyramid(img), CONSTANTS, _STENCILS, strict=True)
+    ]
