@@ -1,5 +1,6 @@
 """Metamers: stimuli that a model cannot tell apart."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,9 +19,10 @@ from metameric._solve._stop import Below, Plateau, SmallChange, Stop
 from metameric._solve._torch_optim import TorchOptim
 from metameric._synthesis._iterative import IterativeSynthesis
 from metameric._synthesis._result import SynthesisResult
+from metameric._synthesis._resumed import set_up_again
 from metameric.loss._losses import mse
 from metameric.process._surrogate import random_phase
-from metameric.regularize._range import bounds_of, penalize_range
+from metameric.regularize._range import bounds_of, penalize_range, within
 from metameric.validate._functions import validate_penalty
 from metameric.validate._probe import check, check_response, probe
 from metameric.validate._stimulus import validate_input
@@ -57,6 +59,7 @@ class Metamer(IterativeSynthesis):
 
     stimulus_name = "metamer"
     _bar = ("error", "loss", "penalty")
+    _stored = (*IterativeSynthesis._stored, "_target_representation")
 
     def __init__(
         self,
@@ -78,6 +81,18 @@ class Metamer(IterativeSynthesis):
         self._penalty_function = penalty_function
         self._penalty_lambda = penalty_lambda
         self._unrelated: Tensor | None = None
+        self._warn_of_conflict()
+
+    def _warn_of_conflict(self) -> None:
+        bounds = bounds_of(self._penalty_function)
+        if bounds is None or self._penalty_lambda == 0 or within(self._image, bounds):
+            return
+        warnings.warn(
+            f"the target runs from {float(self._image.min()):.4g} to {float(self._image.max()):.4g} but the penalty asks "
+            f"for [{bounds[0]:g}, {bounds[1]:g}], so that it works against the match; give the range as "
+            "penalty_function=functools.partial(penalize_range, allowed_range=(low, high)), or penalty_lambda=0.",
+            stacklevel=3,
+        )
 
     def setup(
         self,
@@ -110,9 +125,9 @@ class Metamer(IterativeSynthesis):
             and other penalties are left to weigh the penalty.
         """
         if self._start is not None:
-            raise InputError(
-                "setup() was called before (or synthesize() was); make a new Metamer to start differently."
-            )
+            chosen = {"initial_image": initial_image, "seed": seed}
+            set_up_again(self, chosen, solver, optimizer, optimizer_kwargs, scheduler, scheduler_kwargs, constraint)
+            return
         self._solver = self._choose_solver(solver, optimizer, optimizer_kwargs, scheduler, scheduler_kwargs)
         self._constraint = self._choose_constraint(constraint)
         if initial_image is None:
@@ -182,9 +197,7 @@ class Metamer(IterativeSynthesis):
         # Against a stiff penalty L-BFGS needs several times as many steps as within the bounds it stands for.
         if bounds is None or self._penalty_lambda == 0 or isinstance(self._solver, TorchOptim):
             return FREE
-        low, high = bounds
-        inside = bool(((self._image >= low) & (self._image <= high)).all())
-        return Box(low, high) if inside else FREE
+        return Box(*bounds) if within(self._image, bounds) else FREE
 
     # Parts of the problem -------------------------------------------------------------------------------------------
 
@@ -263,7 +276,7 @@ class Metamer(IterativeSynthesis):
     def unrelated_error(self) -> Tensor:
         """Relative error of an unrelated stimulus with the target's power spectrum, (batch,): for scale."""
         if self._unrelated is None:
-            surrogate = random_phase(self._image, range(self._image.shape[0]))
+            surrogate = random_phase(self._image, [0] * self._image.shape[0])
             surrogate = surrogate.clamp(float(self._image.min()), float(self._image.max()))
             self._unrelated = relative_error(self._model(surrogate), self._target_representation)
         return self._unrelated

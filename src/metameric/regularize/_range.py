@@ -50,3 +50,8 @@ def bounds_of(penalty: Callable[..., Tensor]) -> tuple[float, float] | None:
     default = inspect.signature(penalize_range.each).parameters["allowed_range"].default
     low, high = options.get("allowed_range", default)
     return float(low), float(high)
+
+
+def within(img: Tensor, bounds: tuple[float, float]) -> bool:
+    """Return whether no value lies outside the bounds."""
+    return bool(((img >= bounds[0]) & (img <= bounds[1])).all())

@@ -54,7 +54,7 @@ def validate_metric(
         )
     for scale in (1.0, 0.1, 0.01):
         near = a + scale * (b - a)
-        lowest = float(each(metric)(near, a).detach().min())
+        lowest = min(float(each(metric)(*pair).detach().min()) for pair in ((near, a), (a, near)))
         if lowest < -tolerance:
             raise ModelError(f"{name} of two images is {lowest:.4g}; expected a distance, which is never negative.")
 

@@ -53,7 +53,7 @@ def probe(model: Callable[..., Any], stimulus: Tensor, options: Mapping[str, Any
         stimulus=stimulus,
         response=again.detach() if isinstance(again, Tensor) else again,
         differentiable=differentiable,
-        repeatable=_same(response, again),
+        repeatable=_same(response, again, stimulus.device),
         wrote_on_input=not torch.equal(second_input, before),
         training_layers=_training_layers(model),
     )
@@ -115,15 +115,17 @@ def check_response(facts: Facts) -> Tensor:
 
 
 def _reaches(response: Tensor, stimulus: Tensor) -> bool:
-    if response.grad_fn is None:
+    if response.grad_fn is None or response.device != stimulus.device:
         return False
     target = response.abs().sum() if response.is_complex() else response.sum()
     return torch.autograd.grad(target, stimulus, allow_unused=True)[0] is not None
 
 
-def _same(a: object, b: object) -> bool:
-    if not (isinstance(a, Tensor) and isinstance(b, Tensor)) or a.shape != b.shape:
-        return not isinstance(a, Tensor)
+def _same(a: object, b: object, device: torch.device) -> bool:
+    if not (isinstance(a, Tensor) and isinstance(b, Tensor)) or a.device != device:
+        return True  # another fault, which has a message of its own
+    if a.shape != b.shape:
+        return False
     # Some GPU kernels add in varying order: rounding may differ, the answer may not.
     tolerance = 1e-4 if a.device.type != "cpu" else 1e-6
     return bool(torch.allclose(a, b, rtol=tolerance, atol=tolerance * float(b.abs().max()), equal_nan=True))
