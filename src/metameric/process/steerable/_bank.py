@@ -37,7 +37,8 @@ class Filters:
         Factor of modulus one on the spectrum; only for complex outputs, as masks can hold it otherwise.
     kind
         ``"complex"``: each transform is a complex output. ``"pair"``: its real and imaginary part are one real output
-        each, of masks ``first + 1j * second``. ``"single"``: it is one real output; masks as for ``rfft2``.
+        each, of masks ``first + 1j * second``; all real parts come before all imaginary ones. ``"single"``: it is one
+        real output; masks as for ``rfft2``.
     """
 
     mask: Callable[[], Any]
@@ -127,7 +128,7 @@ def _parts(tensor: Tensor, elements: int) -> Iterator[slice]:
     """Slices of the first dimension, of pieces that fit a CPU's cache; everything at once on other devices."""
     step = tensor.shape[0] if tensor.device.type != "cpu" else max(1, CACHE_ELEMENTS // elements)
     for start in range(0, tensor.shape[0], max(1, step)):
-        yield slice(start, start + step)
+        yield slice(start, min(start + step, tensor.shape[0]))
 
 
 def _empty(images: Tensor, group: Filters) -> Tensor:
@@ -137,7 +138,7 @@ def _empty(images: Tensor, group: Filters) -> Tensor:
 
 def _filter(spectrum: Tensor, group: Filters, mask: Tensor, result: Tensor) -> None:
     """Filter spectra (images, height, width) and write the outputs to (images, channels, *size)."""
-    low = _cut(_cut(spectrum, group.crop[0], -2), group.crop[1], -1)
+    low = cut(cut(spectrum, group.crop[0], -2), group.crop[1], -1)
     if group.phase != 1:
         low = low * group.phase
     low = low[:, None, :, : mask.shape[-1]]
@@ -150,17 +151,17 @@ def _filter(spectrum: Tensor, group: Filters, mask: Tensor, result: Tensor) -> N
         if group.kind == "complex":
             result[:, part] = outputs
         else:
-            result[:, 2 * part.start : 2 * part.stop : 2] = outputs.real
-            odd = result[:, 2 * part.start + 1 : 2 * part.stop : 2]
-            odd.copy_(outputs.imag[:, : odd.shape[1]])
+            result[:, part] = outputs.real
+            second = result[:, mask.shape[0] :][:, part]
+            second.copy_(outputs.imag[:, : second.shape[1]])
 
 
 def _collect(output: Tensor, group: Filters, mask: Tensor, weight: float, total: Tensor) -> None:
     """Add the contribution of one group to the conjugate spectra (images, height, width)."""
     low: Tensor | None = None
     for part in _parts(mask, output.shape[0] * prod(group.size)):
-        spectra = _cut(_spectra(output, group, part), group.crop[0], -2)
-        spectra = spectra[..., : mask.shape[-1]] if group.kind == "single" else _cut(spectra, group.crop[1], -1)
+        spectra = cut(_spectra(output, group, part), group.crop[0], -2)
+        spectra = spectra[..., : mask.shape[-1]] if group.kind == "single" else cut(spectra, group.crop[1], -1)
         filtered = spectra.mul_(mask[part])
         filtered = filtered.squeeze(1) if filtered.shape[1] == 1 else filtered.sum(1)
         low = filtered if low is None else low.add_(filtered)
@@ -187,13 +188,14 @@ def _spectra(output: Tensor, group: Filters, part: slice) -> Tensor:
         return fft.rfft2(output[:, part])
     if group.kind == "complex":
         return fft.fft2(output[:, part])
-    first, second = output[:, 2 * part.start : 2 * part.stop : 2], output[:, 2 * part.start + 1 : 2 * part.stop : 2]
+    first, second = output[:, : (group.channels + 1) // 2][:, part], output[:, (group.channels + 1) // 2 :][:, part]
     if second.shape[1] < first.shape[1]:
         second = torch.cat([second, torch.zeros_like(first[:, :1])], 1)
     return fft.ifft2(torch.complex(second, first), norm="forward")
 
 
-def _cut(spectrum: Tensor, kept: int, dim: int) -> Tensor:
+def cut(spectrum: Tensor, kept: int, dim: int) -> Tensor:
+    """Keep the lowest frequencies along one dimension of an unshifted spectrum."""
     if kept == spectrum.shape[dim]:
         return spectrum
     negative = kept // 2

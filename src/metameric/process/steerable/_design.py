@@ -110,7 +110,8 @@ def _stored(design: Design, name: Scale, profiles: Callable[[], Profiles]) -> Co
 
 
 def pairs(masks: Grid) -> Complexes:
-    """Masks ``first + 1j * second`` of two filters each; an odd one out remains alone."""
-    second = np.zeros_like(masks[::2])
-    second[: len(masks) // 2] = masks[1::2]
-    return np.asarray(masks[::2] + 1j * second)
+    """Masks ``first + 1j * second`` of the first and the second half of the filters; an odd one out remains alone."""
+    half = (len(masks) + 1) // 2
+    second = np.zeros_like(masks[:half])
+    second[: len(masks) - half] = masks[half:]
+    return np.asarray(masks[:half] + 1j * second)

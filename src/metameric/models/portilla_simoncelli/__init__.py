@@ -1,0 +1,1 @@
+"""The texture model of Portilla & Simoncelli (2000)."""

@@ -1,0 +1,276 @@
+"""The texture model."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from metameric._core.errors import InputError
+from metameric.models.portilla_simoncelli import _statistics as statistics
+from metameric.models.portilla_simoncelli._layout import Layout, Representation, Scale
+from metameric.models.portilla_simoncelli._measure import Measured, band_statistics, low_statistics, parent_statistics
+from metameric.models.portilla_simoncelli._transform import highpass_amplitude, low_amplitude, texture_bank
+from metameric.process.steerable._arguments import check_height, check_image, check_names, check_shape
+from metameric.process.steerable._bank import cut
+from metameric.process.steerable._design import Design, halved
+from metameric.process.steerable._masks import Profiles
+
+
+class PortillaSimoncelli(nn.Module):
+    """Texture statistics of Portilla & Simoncelli (2000).
+
+    Joint statistics of the coefficients of a complex steerable pyramid: correlations between positions, orientations
+    and scales of the coefficients' magnitudes, of their real parts with the phase-doubled coarser scale, and of
+    low-pass images, together with marginal moments of grey values. Each batch entry and channel is measured on its own.
+    By default there are 710 statistics; those that symmetry makes redundant are left out.
+
+    Parameters
+    ----------
+    image_shape
+        Height and width of the images, each divisible by ``2**n_scales``.
+    n_scales
+        Number of scales.
+    n_orientations
+        Number of orientations, 2 to 16.
+    spatial_corr_width
+        Lags per axis of the autocorrelations, odd.
+
+    Raises
+    ------
+    InputError
+        If an argument is outside its range.
+
+    Notes
+    -----
+    Statistics are correlations, where the published MATLAB code gives covariances. A variance below the rounding error
+    of the image counts as zero, and correlations that would be divided by it are zero.
+
+    References
+    ----------
+    Portilla & Simoncelli, International Journal of Computer Vision 40(1), 49-71, 2000.
+
+    Examples
+    --------
+    >>> import metameric as mm, torch
+    >>> model = mm.models.PortillaSimoncelli((64, 64), n_scales=2, n_orientations=2, spatial_corr_width=5)
+    >>> statistics = model(torch.linspace(0, 1, 64 * 64).reshape(1, 1, 64, 64))
+    >>> list(model.convert_to_dict(statistics))[0]
+    'pixel_statistics'
+    """
+
+    profiles = Profiles()
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int],
+        n_scales: int = 4,
+        n_orientations: int = 4,
+        spatial_corr_width: int = 7,
+    ) -> None:
+        super().__init__()
+        self.image_shape = check_shape(image_shape)
+        _check(self.image_shape, n_scales, n_orientations, spatial_corr_width)
+        self.n_scales, self.n_orientations = n_scales, n_orientations
+        self.spatial_corr_width = spatial_corr_width
+        self._layout = Layout(n_scales, n_orientations, spatial_corr_width)
+        self.scales: list[Scale] = self._layout.scales
+        self._design = Design(
+            self.image_shape,
+            n_scales,
+            order=n_orientations - 1,
+            twidth=1,
+            is_complex=True,
+            downsample=True,
+            tight_frame=False,
+        )
+        self._bank = texture_bank(self._design, self._profiles)
+        self._weights: dict[Any, Tensor] = {}
+
+    def forward(
+        self, image: Float[Tensor, "batch channel height width"], scales: Sequence[Scale] | None = None
+    ) -> Float[Tensor, "batch channel statistics"]:
+        """Measure the statistics.
+
+        Parameters
+        ----------
+        image
+            Real images, any range.
+        scales
+            Which of the attribute `scales` to measure; all by default. Less is computed for fewer scales.
+
+        Returns
+        -------
+        representation
+            Families in the order of `convert_to_dict`, scales from fine to coarse within each.
+
+        Raises
+        ------
+        InputError
+            If the image has another number of dimensions or size, or a scale does not exist.
+        InputTypeError
+            If the image is not of 32 or 64 bit real numbers.
+
+        Examples
+        --------
+        >>> import metameric as mm, torch
+        >>> model = mm.models.PortillaSimoncelli((128, 128))
+        >>> model(torch.zeros(1, 3, 128, 128)).shape
+        torch.Size([1, 3, 710])
+        """
+        if image.ndim != 4:
+            raise InputError(f"image must have shape (batch, channel, height, width), found {tuple(image.shape)}.")
+        check_image(image, self.image_shape)
+        wanted = self.scales if scales is None else check_names(scales, self.scales, "scales")
+        representation = self._layout.to_tensor(self._measure(image, wanted))
+        return representation if scales is None else self.remove_scales(representation, wanted)
+
+    def _measure(self, image: Tensor, wanted: Sequence[Scale]) -> Representation:
+        """All families; statistics of scales that are not wanted are NaN."""
+        bands = [scale for scale in range(self.n_scales) if scale in wanted]
+        lows = bands + [self.n_scales] * ("residual_lowpass" in wanted)
+        parents = [scale for scale in bands if scale < self.n_scales - 1]
+        names = [("low", s) for s in lows] + [("band", s) for s in bands] + [("parent", s) for s in parents]
+        outputs = dict(zip(names, self._bank.analyse(image, names), strict=True)) if names else {}
+        floor = _rounding_variance(image)
+        pixels = statistics.marginal_statistics(image, floor)
+        power = statistics.power_spectrum(image)
+        at: dict[int, Measured] = {scale: {} for scale in range(self.n_scales + 1)}
+        for scale in lows:
+            low, power_of_low = outputs["low", scale].squeeze(-3), self._power_of_low(power, scale)
+            scaled = floor * 16**scale
+            at[scale] = low_statistics(low, power_of_low, self.spatial_corr_width, scaled, pixels[..., 1])
+        for scale in bands:
+            band = outputs["band", scale].unflatten(-3, (2, -1))
+            measured, magnitude = band_statistics(band, self.spatial_corr_width, floor * 16**scale)
+            if scale in parents:
+                parent = outputs["parent", scale].unflatten(-3, (2, -1))
+                measured |= parent_statistics(band, magnitude, measured["magnitude_std"], parent, floor * 16**scale)
+            at[scale] |= measured
+        highpass = (power * self._weight("highpass", image)).sum((-2, -1))
+        return self._assemble(at, pixels, highpass[..., None])
+
+    def _assemble(self, at: dict[int, Measured], pixels: Tensor, highpass: Tensor) -> Representation:
+        representation: Representation = OrderedDict()
+        for name, shape in self._layout.shapes.items():
+            if name == "pixel_statistics":
+                representation[name] = pixels
+            elif name == "var_highpass_residual":
+                representation[name] = highpass
+            else:
+                absent = pixels.new_full((*pixels.shape[:-1], *shape[:-1]), torch.nan)
+                values = [at[scale].get(name, absent) for scale in range(shape[-1])]
+                representation[name] = torch.stack(values, -1) if values else absent[..., None][..., :0]
+        return representation
+
+    def _power_of_low(self, power: Tensor, scale: int) -> Tensor:
+        height, width = halved(self.image_shape, scale)
+        return cut(power, height, -2)[..., : width // 2 + 1] * self._weight(scale, power)
+
+    def _weight(self, name: int | Literal["highpass"], like: Tensor) -> Tensor:
+        """Power of a radial filter: what it leaves of a half power spectrum."""
+        key = (name, like.dtype, like.device)
+        if key not in self._weights:
+            if name == "highpass":
+                weight = highpass_amplitude(self._design, self.profiles) ** 2
+                weight[:, 1 : (self.image_shape[1] + 1) // 2] *= 2
+            else:
+                weight = 16**name * low_amplitude(self._design, name, self.profiles) ** 2
+            with torch.inference_mode(False):
+                self._weights[key] = torch.as_tensor(weight, dtype=like.dtype, device=like.device)
+        return self._weights[key]
+
+    def _profiles(self) -> Profiles:
+        return self.profiles
+
+    def remove_scales(
+        self, representation_tensor: Float[Tensor, "batch channel statistics"], scales_to_keep: Sequence[Scale]
+    ) -> Float[Tensor, "batch channel fewer"]:
+        """Keep only the statistics of some scales.
+
+        Parameters
+        ----------
+        representation_tensor
+            Output of the model for all scales.
+        scales_to_keep
+            Some of the attribute `scales`.
+
+        Raises
+        ------
+        InputError
+            If a scale does not exist or the tensor has another number of statistics.
+        """
+        check_names(scales_to_keep, self.scales, "scales_to_keep")
+        if representation_tensor.shape[-1] != len(self._layout):
+            raise InputError(
+                f"representation_tensor must have {len(self._layout)} statistics, those of all scales, found "
+                f"{representation_tensor.shape[-1]}."
+            )
+        kept = self._layout.of_scales(scales_to_keep, representation_tensor.device)
+        return representation_tensor.index_select(-1, kept)
+
+    def convert_to_tensor(self, representation_dict: Representation) -> Float[Tensor, "batch channel statistics"]:
+        """Flatten a dictionary of statistics, leaving redundant ones out.
+
+        Raises
+        ------
+        InputError
+            If a family of statistics is missing.
+        """
+        return self._layout.to_tensor(representation_dict)
+
+    def convert_to_dict(self, representation_tensor: Float[Tensor, "batch channel statistics"]) -> Representation:
+        """Arrange statistics by families.
+
+        Parameters
+        ----------
+        representation_tensor
+            Output of the model for all scales.
+
+        Returns
+        -------
+        representation
+            Families by name, shape (batch, channel, ...), the last dimension scales from fine to coarse. Redundant
+            statistics are NaN. Shapes: ``auto_correlation_magnitude`` (lag, lag, orientation, scale);
+            ``auto_correlation_reconstructed`` (lag, lag, scale); ``cross_orientation_correlation_magnitude``
+            (orientation, orientation, scale); ``cross_scale_correlation_magnitude`` (orientation, orientation of the
+            coarser scale, scale); ``cross_scale_correlation_real`` (likewise, real then imaginary parts).
+
+        Raises
+        ------
+        InputError
+            If the tensor has another number of statistics.
+        """
+        return self._layout.to_dict(representation_tensor)
+
+
+def _rounding_variance(image: Tensor) -> Tensor:
+    """Variance that rounding alone can give to a filtered image, per image."""
+    relative = 32 * torch.finfo(image.dtype).eps
+    return relative**2 * image.detach().square().mean((-2, -1)) + torch.finfo(image.dtype).tiny
+
+
+def _check(image_shape: tuple[int, int], n_scales: int, n_orientations: int, width: int) -> None:
+    for name, value, low, high in (
+        ("n_scales", n_scales, 1, 64),
+        ("n_orientations", n_orientations, 2, 16),
+        ("spatial_corr_width", width, 1, 2**16),
+    ):
+        if not isinstance(value, int) or not low <= value <= high:
+            raise InputError(f"{name} must be an integer of at least {low} (at most {high}), found {value!r}.")
+    if width % 2 == 0:
+        raise InputError(f"spatial_corr_width must be odd, so that lags are centred on zero, found {width}.")
+    if any(size % 2**n_scales for size in image_shape):
+        raise InputError(
+            f"Height and width must be divisible by 2**n_scales = {2**n_scales}, found {image_shape}: crop the images "
+            "or use fewer scales."
+        )
+    check_height(n_scales, image_shape)
+    smallest = min(image_shape) // 2**n_scales
+    if width > smallest:
+        raise InputError(
+            f"spatial_corr_width={width} exceeds the {smallest} pixels of the low-pass image after {n_scales} scales: "
+            "use larger images, fewer scales or fewer lags."
+        )

@@ -1,0 +1,68 @@
+"""Power spectra with a derivative that keeps no spectrum, and the matrices that turn them into covariances."""
+
+from functools import lru_cache
+from math import pi
+from typing import Any
+
+import torch
+from torch import Tensor, fft
+
+
+def _without_mean(image: Tensor) -> Tensor:
+    spectrum = fft.rfft2(image, norm="forward")
+    # The mean must go before squaring: its square can exceed the rest by more than the precision holds.
+    edge = torch.ones(spectrum.shape[-2:], dtype=image.dtype, device=image.device)
+    edge[0, 0] = 0
+    return spectrum * edge
+
+
+class PowerSpectrum(torch.autograd.Function):
+    """``abs(rfft2(image) / pixels) ** 2`` with zero at zero frequency."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(image: Tensor) -> Tensor:
+        spectrum = _without_mean(image)
+        return spectrum.real.square() + spectrum.imag.square()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (image,) = ctx.saved_tensors
+        spectrum = _without_mean(image)
+        columns = image.shape[-1]
+        # irfft2 counts inner columns twice, for their mirror images; the outer ones stand for themselves alone.
+        once = torch.ones(spectrum.shape[-1], dtype=image.dtype, device=image.device)
+        once[0] = 2
+        if columns % 2 == 0:
+            once[-1] = 2
+        return fft.irfft2(spectrum * (gradient * once), s=image.shape[-2:], norm="backward")
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor:
+        (image,) = ctx.saved_tensors
+        spectrum, change = _without_mean(image), _without_mean(tangent)
+        return 2 * (spectrum.real * change.real + spectrum.imag * change.imag)
+
+
+@lru_cache(maxsize=128)
+def lag_matrices(
+    rows: int, columns: int, width: int, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Matrices L, R such that L P R holds the cosine and the sine products of the central lags of a half spectrum P."""
+    lags = torch.arange(width, dtype=torch.float64) - width // 2
+    down = 2 * pi / rows * torch.outer(lags, torch.arange(rows))
+    across = 2 * pi / columns * torch.outer(torch.arange(columns // 2 + 1), lags)
+    times = torch.full((columns // 2 + 1, 1), 2.0, dtype=torch.float64)
+    times[0] = 1
+    if columns % 2 == 0:
+        times[-1] = 1
+    left = torch.cat([down.cos(), down.sin()])
+    right = times * torch.cat([across.cos(), across.sin()], dim=1)
+    with torch.inference_mode(False):
+        return left.to(device=device, dtype=dtype), right.to(device=device, dtype=dtype)

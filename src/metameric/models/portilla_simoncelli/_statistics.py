@@ -1,0 +1,95 @@
+"""Texture statistics as pure functions, with the names of Portilla & Simoncelli (2000).
+
+All work on the last two dimensions (rows, columns) of tensors with any leading ones. Variances below the rounding error
+of the image they come from count as zero, and whatever would be divided by them is zero: a flat image has finite
+statistics and finite derivatives.
+"""
+
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from metameric.models.portilla_simoncelli._pointwise import Modulus, PhaseDoubling
+from metameric.models.portilla_simoncelli._spectrum import PowerSpectrum, lag_matrices
+
+Planes = Float[Tensor, "*lead height width"]
+SKEW_OF_CONSTANT, KURTOSIS_OF_CONSTANT = 0.0, 3.0
+
+
+def over(numerator: Tensor, denominator: Tensor, floor: Tensor, otherwise: float = 0.0) -> Tensor:
+    """Divide where the denominator exceeds the floor."""
+    usable = denominator > floor
+    return torch.where(usable, numerator / torch.where(usable, denominator, 1), otherwise)
+
+
+def root(variance: Tensor, floor: Tensor) -> Tensor:
+    """Square root where the variance exceeds the floor, zero elsewhere."""
+    usable = variance > floor
+    return torch.where(usable, torch.where(usable, variance, 1).sqrt(), 0)
+
+
+def central_moments(image: Planes) -> tuple[Tensor, Tensor, Tensor]:
+    """Second, third and fourth moment about the mean."""
+    centred = image - image.mean((-2, -1), keepdim=True)
+    square = centred * centred
+    flat = square.flatten(-2)
+    count = flat.shape[-1]
+    return flat.sum(-1) / count, (flat * centred.flatten(-2)).sum(-1) / count, (flat * flat).sum(-1) / count
+
+
+def marginal_statistics(image: Planes, floor: Tensor) -> Float[Tensor, "*lead 6"]:
+    """Mean, variance (unbiased), skewness, kurtosis, minimum and maximum of grey values."""
+    second, third, fourth = central_moments(image)
+    count = image.shape[-2] * image.shape[-1]
+    variance = second * (count / (count - 1))
+    skewness, kurtosis = skewness_kurtosis(variance, third, fourth, floor)
+    low, high = image.amin((-2, -1)), image.amax((-2, -1))
+    return torch.stack([image.mean((-2, -1)), variance, skewness, kurtosis, low, high], dim=-1)
+
+
+def skewness_kurtosis(variance: Tensor, third: Tensor, fourth: Tensor, floor: Tensor) -> tuple[Tensor, Tensor]:
+    """Standardised third and fourth moment; those of a normal distribution where the variance is below the floor."""
+    deviation = root(variance, floor)
+    skewness = over(third, deviation**3, floor**1.5, SKEW_OF_CONSTANT)
+    return skewness, over(fourth, variance**2, floor**2, KURTOSIS_OF_CONSTANT)
+
+
+def magnitude(band: Float[Tensor, "*lead 2 k height width"]) -> Float[Tensor, "*lead k height width"]:
+    """Modulus of complex coefficients, given as real and imaginary planes; its derivative at zero is zero."""
+    return cast(Tensor, Modulus.apply(band))
+
+
+def phase_doubled(band: Float[Tensor, "*lead 2 k height width"]) -> Float[Tensor, "*lead 3 k height width"]:
+    """Modulus, and real and imaginary part of coefficients whose phase is doubled at constant modulus."""
+    return cast(Tensor, PhaseDoubling.apply(band))
+
+
+def power_spectrum(image: Planes) -> Float[Tensor, "*lead height columns"]:
+    """Squared modulus of ``rfft2`` per pixel squared, without the mean."""
+    return cast(Tensor, PowerSpectrum.apply(image))
+
+
+def autocovariance(power: Float[Tensor, "*lead height columns"], columns: int, width: int) -> Tensor:
+    """Central ``width x width`` lags of the circular autocovariance, from a power spectrum (Wiener-Khinchin).
+
+    Only the few lags wanted are transformed back, by two small matrix products.
+    """
+    left, right = lag_matrices(power.shape[-2], columns, width, power.dtype, power.device)
+    lags = left @ power @ right
+    return lags[..., :width, :width] - lags[..., width:, width:]
+
+
+def cross_covariance(first: Planes, second: Planes) -> Float[Tensor, "*lead2 n m"]:
+    """Covariance over positions of each of n planes with each of m, dimension -3 counting planes."""
+    first, second = first.flatten(-2), second.flatten(-2)
+    means = first.mean(-1)[..., :, None] * second.mean(-1)[..., None, :]
+    return first @ second.mT / first.shape[-1] - means
+
+
+def deviation(planes: Planes, floor: Tensor) -> Tensor:
+    """Standard deviation over positions."""
+    flat = planes.flatten(-2)
+    variance = flat.square().mean(-1) - flat.mean(-1).square()
+    return root(variance, floor)
