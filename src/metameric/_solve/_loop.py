@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from metameric._core.tensors import norm
+from metameric._core.tensors import norm, spread
 from metameric._objective._terms import Control, Objective
 from metameric._solve._constraint import FREE, Constraint
 from metameric._solve._interrupt import interruptible
@@ -21,6 +21,7 @@ from metameric._solve._stop import Stop
 from metameric._solve._trace import Trace
 
 RUNNING = Status.RUNNING.code
+CUT_SHORT = (Status.STEP_LIMIT.code, Status.INTERRUPTED.code)
 
 
 @dataclass
@@ -110,9 +111,16 @@ class _Loop:
         return run
 
     def resume(self, run: Run) -> None:
-        """Make the problems run again that can go on; those that still satisfy the rule stay as they are."""
+        """Make the problems run again that can go on; those that still satisfy the rule stay as they are.
+
+        While others have not come to their end, those that failed stay as they are too, so that a run in pieces is the
+        same as a run in one; once all have, going on means trying again.
+        """
         self.started = time.perf_counter() - run.trace.seconds[-1]
         done = (run.codes == Status.CONVERGED.code) & (self.stop(run.trace) == Status.CONVERGED.code)
+        underway = torch.isin(run.codes, run.codes.new_tensor([RUNNING, *CUT_SHORT]))
+        failed = torch.isin(run.codes, run.codes.new_tensor([Status.STALLED.code, Status.NON_FINITE.code]))
+        done = done | (failed & underway.any())
         run.codes = torch.where(done, run.codes, RUNNING)
 
     def settle(self, run: Run, limit: int, interrupted: bool) -> bool:
@@ -146,36 +154,47 @@ class _Loop:
         length[active] = norm(step.point.x - point.x)
         run.point = run.point.put(active, step.point)
         run.memory = step.memory
-        run.codes = run.codes.index_copy(0, active, step.halted.to(run.codes.dtype))
+        halted = torch.zeros_like(run.codes).index_copy(0, active, step.halted.to(run.codes.dtype))
+        run.codes = torch.where(halted != 0, halted, run.codes)
         run.counts = run.counts.index_add(0, active, evaluate.counts)
         run.iteration += 1
         run.trace.append(self._row(run, length), time.perf_counter() - self.started)
-        self._follow_schedule(run)
+        self._follow_schedule(run, halted)
 
-    def _follow_schedule(self, run: Run) -> None:
+    def _follow_schedule(self, run: Run, halted: Tensor) -> None:
         if self.schedule is None:
             return
-        control, changed = self.schedule.advance(run.control, run.trace)
+        stalled = halted == Status.STALLED.code
+        control, changed = self.schedule.advance(run.control, run.trace, stalled)
+        running = (run.codes == RUNNING) | stalled
+        changed = changed & running
         if not bool(changed.any()):
             return
+        kept = run.control
+        control = {k: torch.where(spread(changed, v), v, kept[k]) for k, v in control.items()}
         run.control = control
         index = changed.nonzero()[:, 0]
         evaluate = Evaluate(self._objective(control).rows(index), index.numel(), index.device)
         run.point = run.point.put(index, evaluate(run.x[index]))
         run.counts = run.counts.index_add(0, index, evaluate.counts)
-        run.trace.replace_last(self._row(run, run.trace.last("step")))
+        run.trace.replace_last({**self._row(run, run.trace.last("step")), "changes": self._changes(run) + changed})
         # What the solver learnt about the old objective is of no use for the new one.
         run.memory = self.solver.forget(run.memory, changed[run.active])
-        stuck = changed & (run.codes == Status.STALLED.code)
-        run.codes = torch.where(stuck, RUNNING, run.codes)
+        run.codes = torch.where(changed & stalled, RUNNING, run.codes)
 
     def _objective(self, control: Control) -> Objective:
         return self.base if not control else self.base.at(control)  # type: ignore[attr-defined]
 
     @staticmethod
-    def _row(run: Run, length: Tensor) -> dict[str, Tensor]:
+    def _changes(run: Run) -> Tensor:
+        """How often each problem's objective has changed so far."""
+        return run.trace.last("changes") if "changes" in run.trace else torch.zeros_like(run.codes)
+
+    def _row(self, run: Run, length: Tensor) -> dict[str, Tensor]:
         point = run.point
+        scheduled = {} if self.schedule is None else {**run.control, "changes": self._changes(run)}
         return {
+            **scheduled,
             **point.parts,
             "total": point.total,
             "gradient_norm": norm(point.gradient),

@@ -4,7 +4,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -21,16 +21,19 @@ from metameric._solve._solver import Solver
 from metameric._solve._stop import Stop
 from metameric._solve._torch_optim import TorchOptim
 from metameric._solve._trace import Trace
+from metameric._synthesis._archived import Archived
 from metameric._synthesis._result import SynthesisResult
+from metameric._synthesis._resumed import require_complete
 from metameric._version import __version__
 
 
-class IterativeSynthesis(ABC):
+class IterativeSynthesis(Archived, ABC):
     """Base of the synthesis classes: a face over objective, solver and run. Subclasses say what is sought."""
 
     stimulus_name = "stimulus"
     """Name of the attribute under which users find the stimulus; snapshots are ``saved_<name>``."""
     _bar: tuple[str, ...] = ("total",)
+    _stored: ClassVar[tuple[str, ...]] = ("_start", "_seeds", "_solver", "_schedule", "_constraint")
 
     def __init__(self) -> None:
         self._run: Run | None = None
@@ -95,9 +98,12 @@ class IterativeSynthesis(ABC):
         """Run the loop, or run it on, and keep what comes of it whatever happens."""
         if not isinstance(max_iter, int) or max_iter < 0:
             raise InputError(f"max_iter is {max_iter!r}; expected a whole number of iterations, 0 or more.")
+        require_complete(self, "synthesize")
         self._set_store_progress(store_progress)
         bar = ProgressBar(type(self).__name__, self._bar, disable=None if progress is None else not progress)
         keep = _Keep(self)
+        for observer in observers:
+            observer.attach(self)
         watchers: list[Observer] = [keep, bar, *([self._snapshots] if self._snapshots else []), *observers]
         self._run = minimise(
             self._objective(),
@@ -111,6 +117,9 @@ class IterativeSynthesis(ABC):
             run=self._run,
         )
         return self.result
+
+    def _is_new(self) -> bool:
+        return self._start is None and self._run is None
 
     def _set_store_progress(self, every: bool | int | None) -> None:
         if isinstance(every, bool) or every is None:
@@ -267,6 +276,7 @@ class IterativeSynthesis(ABC):
 
     def to(self, *args: Any, **kwargs: Any) -> "IterativeSynthesis":
         """Move or convert the stimuli and, where it is a module, the model; arguments as in `torch.Tensor.to`."""
+        require_complete(self, "to")
         for name, value in vars(self).items():
             if isinstance(value, nn.Module):
                 value.to(*args, **kwargs)
@@ -324,11 +334,14 @@ def _nearest(stored: list[int], iteration: int, how: str) -> int:
 
 def _moved_run(run: Run, solver: Solver, *args: Any, **kwargs: Any) -> Run:
     """Return the run elsewhere. What the solver remembers stays behind: it belongs to the old precision and place."""
+    there = run.x.to(*args, **kwargs)
+    if there.dtype == run.x.dtype and there.device == run.x.device:
+        return run
 
     def move(t: Tensor) -> Tensor:
         return t.to(*args, **kwargs) if t.is_floating_point() or t.is_complex() else t.to(run_device)
 
-    run_device = run.x.to(*args, **kwargs).device
+    run_device = there.device
     point = replace(
         run.point,
         x=move(run.x),
