@@ -20,7 +20,6 @@ from metameric._solve._torch_optim import TorchOptim
 from metameric._synthesis._iterative import IterativeSynthesis
 from metameric._synthesis._result import SynthesisResult
 from metameric._synthesis._resumed import set_up_again
-from metameric._synthesis._resumed import set_up_again
 from metameric.loss._losses import mse
 from metameric.process._surrogate import random_phase
 from metameric.regularize._range import bounds_of, penalize_range, within
@@ -60,7 +59,6 @@ class Metamer(IterativeSynthesis):
 
     stimulus_name = "metamer"
     _bar = ("error", "loss", "penalty")
-    _stored = (*IterativeSynthesis._stored, "_target_representation")
     _stored = (*IterativeSynthesis._stored, "_target_representation")
 
     def __init__(
