@@ -14,5 +14,6 @@ from ._core.random import set_seed as set_seed
 from ._core.tensors import convert_float_to_int as convert_float_to_int
 from ._core.tensors import to_numpy as to_numpy
 from ._synthesis._metamer import Metamer as Metamer
+from ._synthesis._metamer_ctf import MetamerCTF as MetamerCTF
 from ._version import __version__ as __version__
 from .data._load import load_images as load_images

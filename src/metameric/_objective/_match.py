@@ -30,7 +30,7 @@ class Match:
     def __call__(self, x: Tensor) -> Terms:
         """Evaluate the stimuli `x` (batch, ...)."""
         response = self.model(x, **self.model_options)
-        loss = each(self.loss)(response, self.target)
+        loss = each(self.loss)(response, self.target, **self.model_options)
         penalty = each(self.penalty)(x)
         parts = {"loss": loss, "penalty": penalty, "error": relative_error(response, self.target)}
         return Terms(loss + self.penalty_lambda * penalty, parts)

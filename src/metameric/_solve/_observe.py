@@ -16,7 +16,7 @@ class Observer:
     """Base of the observers; every method may be left as it is."""
 
     def attach(self, owner: Any) -> None:
-        """Called before `start` with the synthesis that the run belongs to, for observers that need more than the run."""
+        """Called before `start` with the synthesis to which the run belongs."""
 
     def start(self, run: "Run", limit: int) -> None:
         """Called before the first step; `limit` is the iteration at which the run will end at the latest."""

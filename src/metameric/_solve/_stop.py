@@ -78,7 +78,7 @@ class SmallChange(Stop):
         if len(trace) <= self.window:
             return torch.zeros_like(now, dtype=torch.long)
         change = (trace.last(self.name, self.window) - now).abs()
-        return (change < self.tolerance).long() * Status.CONVERGED.code
+        return ((change < self.tolerance) & trace.unchanged(self.window)).long() * Status.CONVERGED.code
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,8 @@ class Plateau(Stop):
         if len(trace) <= self.window:
             return torch.zeros_like(now, dtype=torch.long)
         before = trace.last(self.name, self.window)
-        return (before - now < self.fraction * before.abs()).long() * self.status.code
+        flat = before - now < self.fraction * before.abs()
+        return (flat & trace.unchanged(self.window)).long() * self.status.code
 
 
 class Never(Stop):

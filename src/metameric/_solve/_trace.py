@@ -38,6 +38,14 @@ class Trace:
         """Return a column's value, (batch,), `back` points before the last."""
         return self.columns[name][-1 - back]
 
+    def unchanged(self, window: int) -> Tensor:
+        """Return where the objective has been the same over the last `window` steps, (batch,)."""
+        if len(self) <= window:
+            return torch.zeros_like(self.last("total"), dtype=torch.bool)
+        if "changes" not in self:
+            return torch.ones_like(self.last("total"), dtype=torch.bool)
+        return self.last("changes") == self.last("changes", window)
+
     def append(self, values: Mapping[str, Tensor], seconds: float) -> None:
         """Add a point."""
         for name, value in values.items():

@@ -88,8 +88,8 @@ class Metamer(IterativeSynthesis):
         if bounds is None or self._penalty_lambda == 0 or within(self._image, bounds):
             return
         warnings.warn(
-            f"the target runs from {float(self._image.min()):.4g} to {float(self._image.max()):.4g} but the penalty asks "
-            f"for [{bounds[0]:g}, {bounds[1]:g}], so that it works against the match; give the range as "
+            f"the target runs from {float(self._image.min()):.4g} to {float(self._image.max()):.4g} but the penalty "
+            f"asks for [{bounds[0]:g}, {bounds[1]:g}], so that it works against the match; give the range as "
             "penalty_function=functools.partial(penalize_range, allowed_range=(low, high)), or penalty_lambda=0.",
             stacklevel=3,
         )
