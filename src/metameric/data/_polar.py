@@ -1,6 +1,7 @@
 """Images of polar coordinates, and the soft disk made from them."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -9,7 +10,7 @@ from torch import Tensor
 from metameric._core.errors import InputError
 from metameric._core.types import Number
 
-Size = int | tuple[int, int]
+Size = int | Sequence[int]
 Device = str | torch.device | None
 Plane = Float[Tensor, "height width"]
 

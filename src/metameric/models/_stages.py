@@ -15,7 +15,7 @@ from metameric._core.types import Image
 from metameric.process._convolution import convolve
 from metameric.process._padding import PAD_MODES, pad, same_pads
 
-KernelSize = int | tuple[int, int]
+KernelSize = int | Sequence[int]
 Bank = Float[Tensor, "out_channels 1 kernel_height kernel_width"]
 Response = Float[Tensor, "batch out_channels height width"]
 
