@@ -1,3 +1,5 @@
+from ._blur import blur_downsample as blur_downsample
+from ._blur import upsample_blur as upsample_blur
 from ._filters import circular_gaussian2d as circular_gaussian2d
 from ._fourier_resize import expand as expand
 from ._fourier_resize import shrink as shrink
@@ -11,10 +13,8 @@ from ._polar import polar_to_rectangular as polar_to_rectangular
 from ._polar import polar_to_rectangular_dict as polar_to_rectangular_dict
 from ._polar import rectangular_to_polar as rectangular_to_polar
 from ._polar import rectangular_to_polar_dict as rectangular_to_polar_dict
-from ._resample import blur_downsample as blur_downsample
 from ._resample import correlate_downsample as correlate_downsample
 from ._resample import same_padding as same_padding
-from ._resample import upsample_blur as upsample_blur
 from ._resample import upsample_convolve as upsample_convolve
 from ._signal import add_noise as add_noise
 from ._signal import autocorrelation as autocorrelation

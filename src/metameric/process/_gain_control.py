@@ -7,9 +7,9 @@ from torch import Tensor
 
 from metameric._core.errors import InputError
 from metameric._core.types import Number
+from metameric.process._blur import blur_downsample, upsample_blur
 from metameric.process._polar import Coefficients, check_same_bands, is_residual, kept_residuals
 from metameric.process._power import positive_power
-from metameric.process._resample import blur_downsample, upsample_blur
 
 Signal = Float[Tensor, "*lead height width"]
 Norm = Float[Tensor, "*lead half_height half_width"]

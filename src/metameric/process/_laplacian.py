@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from metameric._core.errors import InputError
 from metameric._core.types import Images
-from metameric.process._resample import blur_downsample, upsample_blur
+from metameric.process._blur import blur_downsample, upsample_blur
 
 Band = Float[Tensor, "..."]
 

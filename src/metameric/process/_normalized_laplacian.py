@@ -5,8 +5,7 @@ from torch import Tensor
 
 from metameric._core.types import Images
 from metameric.process._laplacian import LaplacianPyramid
-from metameric.process._padding import pad
-from metameric.process._stencil import Stencil, correlate
+from metameric.process._stencil import neighbours
 
 # Laparra et al. (2016), fitted to photographs: a constant, and the weights of neighbours (row, column) of each
 # coefficient, from the finest to the coarsest scale.
@@ -18,11 +17,6 @@ WEIGHTS: tuple[dict[tuple[int, int], float], ...] = (
     {(0, -1): 0.2503, (0, 1): 0.2616},
     {(0, -1): 0.2598, (0, 1): 0.2552},
     {(0, -1): 0.2215, (0, 1): 0.0717},
-)
-REACH = 2
-_STENCILS = tuple(
-    Stencil(tuple((REACH + i, REACH + j, w) for (i, j), w in weights.items()), (2 * REACH + 1,) * 2)
-    for weights in WEIGHTS
 )
 _pyramid = LaplacianPyramid(n_scales=len(CONSTANTS), scale_filter=True)
 
@@ -57,8 +51,7 @@ def normalized_laplacian_pyramid(img: Images) -> list[Float[Tensor, "..."]]:
     >>> [band.shape[-1] for band in mm.process.normalized_laplacian_pyramid(torch.rand(1, 1, 64, 64))]
     [64, 32, 16, 8, 4, 2]
     """
-    margins = ((REACH, REACH), (REACH, REACH))
     return [
-        band / (constant + correlate(pad(band.abs(), margins, "constant"), stencil))
-        for band, constant, stencil in zip(_pyramid(img), CONSTANTS, _STENCILS, strict=True)
+        band / (constant + neighbours(band.abs(), weights))
+        for band, constant, weights in zip(_pyramid(img), CONSTANTS, WEIGHTS, strict=True)
     ]

@@ -1,6 +1,7 @@
 """Resampling by two with small filters, and padding that keeps sizes."""
 
 import math
+from typing import NamedTuple
 
 import torch.nn.functional as F
 from jaxtyping import Num
@@ -8,9 +9,7 @@ from torch import Tensor
 
 from metameric._core.errors import InputError, InputTypeError
 from metameric._core.types import Images
-from metameric.process._filters import named_filter
-from metameric.process._padding import PAD_MODES, pad
-from metameric.process._stencil import column_stencil, correlate, row_stencil, spread
+from metameric.process._padding import PAD_MODES, Pads, pad
 
 Pair = tuple[int, int]
 Signal = Num[Tensor, "*lead height width"]
@@ -49,7 +48,7 @@ def same_padding(
     >>> mm.process.same_padding(torch.rand(1, 1, 8, 8), (5, 4)).shape
     torch.Size([1, 1, 12, 11])
     """
-    _check_plane(image)
+    check_plane(image)
     pads = []
     for n, k, s, d in zip(image.shape[-2:], _pair(kernel_size), _pair(stride), _pair(dilation), strict=True):
         total = max((math.ceil(n / s) - 1) * s + (k - 1) * d + 1 - n, 0)
@@ -116,100 +115,37 @@ def upsample_convolve(
     torch.Size([1, 1, 9, 8])
     """
     _check_filter(image, filt)
-    padded, (top, left), (height, width) = _pad_for_upsampling(image, odd, (filt.shape[0], filt.shape[1]), padding_mode)
+    check_odd(odd)
+    rows, columns = (enlargement(image.shape[axis - 2], odd[axis], filt.shape[axis]) for axis in (0, 1))
+    padded = _pad(image, (rows.pads, columns.pads), padding_mode)
     out = F.conv_transpose2d(_single_channel(padded), filt[None, None], stride=2)
-    out = out[..., top : top + height, left : left + width]
-    return out.reshape(*image.shape[:-2], height, width)
+    out = out.narrow(-2, rows.start, rows.length).narrow(-1, columns.start, columns.length)
+    return out.reshape(*image.shape[:-2], rows.length, columns.length)
 
 
-def blur_downsample(
-    image: Signal, n_scales: int = 1, filtname: str = "binom5", scale_filter: bool = True
-) -> Num[Tensor, "*lead small_height small_width"]:
-    """Blur with a named filter and keep every second pixel, `n_scales` times.
+class Enlargement(NamedTuple):
+    """How one axis is padded, and which part of what a filter spreads out is kept, when its length is doubled."""
 
-    Parameters
-    ----------
-    image
-        Shape (..., height, width).
-    n_scales
-        How often, at least once.
-    filtname
-        ``"binomN"`` for any N, ``"haar"``, ``"gauss3"``, ``"gauss5"``, ``"daub2"`` to ``"daub4"``, or ``"qmfN"``
-        for N = 5, 8, 9, 12, 13, 16.
-    scale_filter
-        The filter sums to one, which keeps the mean, if ``True``; else to two.
-
-    Raises
-    ------
-    ValueError
-        If `n_scales` is not positive, the name unknown, or an image smaller than the filter's reflected edges.
-
-    Examples
-    --------
-    >>> import torch, metameric as mm
-    >>> mm.process.blur_downsample(torch.rand(1, 1, 33, 16), n_scales=2).shape
-    torch.Size([1, 1, 9, 4])
-    """
-    taps = _one_dimensional(image, n_scales, filtname, 1.0 if scale_filter else math.sqrt(2))
-    down, along = column_stencil(taps, 2), row_stencil(taps, 2)
-    for _ in range(n_scales):
-        image = correlate(correlate(same_padding(image, len(taps), pad_mode="reflect"), down), along)
-    return image
+    pads: Pair
+    start: int
+    length: int
 
 
-def upsample_blur(
-    image: Signal, odd: Pair, n_scales: int = 1, filtname: str = "binom5", scale_filter: bool = True
-) -> Num[Tensor, "*lead large_height large_width"]:
-    """Put zeros between pixels and blur with a named filter, `n_scales` times.
-
-    Parameters
-    ----------
-    image
-        Shape (..., height, width).
-    odd
-        Whether each result has an odd (1) or even (0) height and width.
-    n_scales, filtname
-        As in `blur_downsample`.
-    scale_filter
-        The filter sums to four, which keeps the mean, if ``True``; else to two.
-
-    Raises
-    ------
-    ValueError
-        As `blur_downsample`, and if `odd` is not two of 0 and 1.
-
-    Examples
-    --------
-    >>> import torch, metameric as mm
-    >>> mm.process.upsample_blur(torch.rand(1, 1, 9, 4), (1, 0), n_scales=2).shape
-    torch.Size([1, 1, 33, 16])
-    """
-    taps = _one_dimensional(image, n_scales, filtname, 2.0 if scale_filter else math.sqrt(2))
-    down, along = column_stencil(taps, 2), row_stencil(taps, 2)
-    for _ in range(n_scales):
-        padded, (top, left), (height, width) = _pad_for_upsampling(image, odd, (len(taps),) * 2, "reflect")
-        rows, columns = (2 * (n - 1) + len(taps) for n in padded.shape[-2:])
-        tall = spread(padded, down, (rows, padded.shape[-1]))[..., top : top + height, :]
-        image = spread(tall, along, (height, columns))[..., left : left + width]
-    return image
+def enlargement(n: int, odd: int, filter_length: int) -> Enlargement:
+    """Plan the doubling of an axis of `n` pixels: it is padded by what the filter reaches at the low resolution."""
+    origin, length = (filter_length - 1) // 2, 2 * n - odd
+    before, after = (filter_length - 1 - origin) // 2, max((length - 1 + origin) // 2 - (n - 1), 0)
+    return Enlargement((before, after), origin + 2 * before, length)
 
 
-def _pad_for_upsampling(image: Tensor, odd: Pair, filter_size: Pair, mode: str) -> tuple[Tensor, Pair, Pair]:
-    """Pad by what the filter reaches at the low resolution; return also where the result lies and its size."""
-    _check_plane(image)
+def check_odd(odd: Pair) -> None:
+    """Refuse anything but two of 0 and 1."""
     if len(tuple(odd)) != 2 or any(o not in (0, 1) for o in odd):
         raise InputError(f"odd is {odd}; expected two numbers, 1 for an odd and 0 for an even height and width.")
-    pads, corner, size = [], [], []
-    for n, o, k in zip(image.shape[-2:], odd, filter_size, strict=True):
-        origin, length = (k - 1) // 2, 2 * n - o
-        before, after = (k - 1 - origin) // 2, max((length - 1 + origin) // 2 - (n - 1), 0)
-        pads.append((before, after))
-        corner.append(origin + 2 * before)
-        size.append(length)
-    return _pad(image, (pads[0], pads[1]), mode), (corner[0], corner[1]), (size[0], size[1])
 
 
-def _pad(image: Tensor, pads: tuple[Pair, Pair], mode: str) -> Tensor:
+def check_padding(image: Tensor, pads: Pads, mode: str) -> None:
+    """Refuse unknown modes and images smaller than what a mode copies from them."""
     if mode not in PAD_MODES:
         raise InputError(f"pad_mode is {mode!r}; expected one of {', '.join(map(repr, PAD_MODES))}.")
     least = {"reflect": 1, "circular": 0}.get(mode)
@@ -219,17 +155,15 @@ def _pad(image: Tensor, pads: tuple[Pair, Pair], mode: str) -> Tensor:
             f"image of {image.shape[-2]} x {image.shape[-1]} pixels is too small for {mode!r} padding; expected at "
             f"least {needed}. Use a larger image, fewer scales, a smaller filter, or another padding."
         )
+
+
+def _pad(image: Tensor, pads: Pads, mode: str) -> Tensor:
+    check_padding(image, pads, mode)
     return pad(image, pads, mode)
 
 
-def _one_dimensional(image: Tensor, n_scales: int, name: str, gain: float) -> list[float]:
-    _check_plane(image)
-    if n_scales != int(n_scales) or n_scales < 1:
-        raise InputError(f"n_scales is {n_scales}; expected a positive integer.")
-    return [gain * tap for tap in named_filter(name)]
-
-
-def _check_plane(image: Tensor) -> None:
+def check_plane(image: Tensor) -> None:
+    """Refuse what is not (..., height, width) of floats."""
     if image.ndim < 2:
         raise InputError(f"image has shape {tuple(image.shape)}; expected (..., height, width).")
     if not (image.is_floating_point() or image.is_complex()):
@@ -237,7 +171,7 @@ def _check_plane(image: Tensor) -> None:
 
 
 def _check_filter(image: Images, filt: Tensor) -> None:
-    _check_plane(image)
+    check_plane(image)
     if filt.ndim != 2:
         raise InputError(f"filt has shape {tuple(filt.shape)}; expected two dimensions (rows, columns).")
     if filt.dtype != image.dtype or filt.device != image.device:

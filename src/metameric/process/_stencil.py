@@ -4,9 +4,10 @@ Single-channel images have too little work per pixel for the convolution kernels
 shifted views is several times faster on a CPU, forward and backward.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import torch
 from jaxtyping import Num
 from torch import Tensor
 
@@ -39,12 +40,6 @@ def row_stencil(weights: Sequence[float], step: int = 1) -> Stencil:
     return Stencil(tuple((0, k, w) for k, w in enumerate(weights) if w), (1, len(weights)), (1, step))
 
 
-def plane_stencil(weights: Sequence[Sequence[float]]) -> Stencil:
-    """Build a kernel that is not separable."""
-    taps = tuple((i, j, w) for i, row in enumerate(weights) for j, w in enumerate(row) if w)
-    return Stencil(taps, (len(weights), len(weights[0])))
-
-
 def correlate(x: Num[Tensor, "*lead height width"], stencil: Stencil) -> Num[Tensor, "*lead rows columns"]:
     """Correlate where the kernel lies wholly inside the image."""
     size = x.shape[-2], x.shape[-1]
@@ -56,6 +51,23 @@ def spread(
 ) -> Num[Tensor, "*lead height width"]:
     """Apply the adjoint of `correlate`: each pixel adds one kernel to an image of the given size."""
     return linear_map(y, lambda y: _scatter(y, stencil, size), lambda x: _gather(x, stencil))
+
+
+def neighbours(
+    x: Num[Tensor, "*lead height width"], weights: Mapping[tuple[int, int], float]
+) -> Num[Tensor, "*lead height width"]:
+    """Sum neighbours of each pixel, at (row, column) offsets, with weights; beyond the edges are zeros."""
+    turned = {(-i, -j): w for (i, j), w in weights.items()}
+    return linear_map(x, lambda x: _neighbours(x, weights), lambda y: _neighbours(y, turned))
+
+
+def _neighbours(x: Tensor, weights: Mapping[tuple[int, int], float]) -> Tensor:
+    (height, width), out = x.shape[-2:], torch.zeros_like(x)
+    for (i, j), weight in weights.items():
+        rows, columns = max(height - abs(i), 0), max(width - abs(j), 0)
+        here = out[..., max(-i, 0) : max(-i, 0) + rows, max(-j, 0) : max(-j, 0) + columns]
+        here.add_(x[..., max(i, 0) : max(i, 0) + rows, max(j, 0) : max(j, 0) + columns], alpha=weight)
+    return out
 
 
 def _gather(x: Tensor, stencil: Stencil) -> Tensor:
