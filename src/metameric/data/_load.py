@@ -87,8 +87,12 @@ class _NotAnImage(Exception):
 
 
 def _decode(file: Path) -> np.ndarray:
+    hint: dict[str, Any] = {"extension": file.suffix} if file.suffix else {}
     try:
-        return np.asarray(imageio.imread(file))
+        # From memory: the reader leaves files open that it does not understand.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of readers that it tries in turn
+            return np.asarray(imageio.imread(file.read_bytes(), **hint))
     except Exception as error:
         raise _NotAnImage(str(error).strip().splitlines()[0] if str(error) else type(error).__name__) from error
 

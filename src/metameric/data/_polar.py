@@ -23,20 +23,28 @@ def as_size(size: Size) -> tuple[int, int]:
     return int(pair[0]), int(pair[1])
 
 
-def _offsets(size: Size, origin: int | tuple[Number, Number] | None, device: Device) -> tuple[Tensor, Tensor]:
+def _offsets(
+    size: Size, origin: int | tuple[Number, Number] | None, device: Device, dtype: torch.dtype | None = None
+) -> tuple[Tensor, Tensor]:
     """Rows (down) and columns (right), in pixels from the origin; as (height, 1) and (1, width)."""
     height, width = as_size(size)
     if origin is None:
         origin = ((height + 1) / 2, (width + 1) / 2)
     elif isinstance(origin, int):
         origin = (origin, origin)
-    rows = torch.arange(1, height + 1, device=device, dtype=torch.get_default_dtype()) - origin[0]
-    columns = torch.arange(1, width + 1, device=device, dtype=torch.get_default_dtype()) - origin[1]
+    dtype = dtype or torch.get_default_dtype()
+    rows = torch.arange(1, height + 1, device=device, dtype=dtype) - origin[0]
+    columns = torch.arange(1, width + 1, device=device, dtype=dtype) - origin[1]
     return rows[:, None], columns[None, :]
 
 
 def polar_radius(
-    size: Size, exponent: Number = 1.0, origin: int | tuple[Number, Number] | None = None, device: Device = None
+    size: Size,
+    exponent: Number = 1.0,
+    origin: int | tuple[Number, Number] | None = None,
+    device: Device = None,
+    *,
+    dtype: torch.dtype | None = None,
 ) -> Plane:
     """Make an image of the distance from a point, raised to a power.
 
@@ -49,8 +57,8 @@ def polar_radius(
         that is half a pixel away.
     origin
         (row, column) of the point, counted from 1; one number for both. By default the centre, (size + 1) / 2.
-    device
-        Where to make the tensor.
+    device, dtype
+        Where to make the tensor, and of which type (torch's default).
 
     Examples
     --------
@@ -58,7 +66,7 @@ def polar_radius(
     >>> mm.data.polar_radius(3)[1]
     tensor([1., 0., 1.])
     """
-    rows, columns = _offsets(size, origin, device)
+    rows, columns = _offsets(size, origin, device, dtype)
     squared = rows**2 + columns**2
     if exponent < 0:
         squared = torch.where(squared == 0, 0.25, squared)
@@ -107,7 +115,14 @@ def polar_angle(
     return (angle - phase + math.pi).remainder(2 * math.pi) - math.pi
 
 
-def disk(img_size: Size, outer_radius: Number | None = None, inner_radius: Number | None = None) -> Plane:
+def disk(
+    img_size: Size,
+    outer_radius: Number | None = None,
+    inner_radius: Number | None = None,
+    *,
+    device: Device = None,
+    dtype: torch.dtype | None = None,
+) -> Plane:
     """Make a disk: one in the middle, zero outside, with half a cosine wave between.
 
     Parameters
@@ -119,6 +134,8 @@ def disk(img_size: Size, outer_radius: Number | None = None, inner_radius: Numbe
     inner_radius
         Radius in pixels up to which the image is one; half of `outer_radius` by default. If both are equal
         the edge is sharp.
+    device, dtype
+        Where to make the tensor, and of which type (torch's default).
 
     Raises
     ------
@@ -136,7 +153,7 @@ def disk(img_size: Size, outer_radius: Number | None = None, inner_radius: Numbe
     inner = outer / 2 if inner_radius is None else inner_radius
     if not 0 <= inner <= outer:
         raise InputError(f"inner_radius is {inner:g} and outer_radius {outer:g}; expected 0 <= inner <= outer.")
-    radius = polar_radius(size)
+    radius = polar_radius(size, device=device, dtype=dtype)
     if inner == outer:
         return (radius <= inner).to(radius.dtype)
     ramp = ((radius - inner) / (outer - inner)).clamp(0, 1)

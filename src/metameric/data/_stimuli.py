@@ -5,6 +5,7 @@ Coordinates are pixels from the centre of the image, so that a phase of 0 puts a
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -102,9 +103,9 @@ def gabor(
 def plaid(
     size: Size,
     *,
-    frequency: Number | tuple[Number, Number] = 1 / 16,
-    orientation: Number | tuple[Number, Number] = (math.pi / 4, 3 * math.pi / 4),
-    phase: Number | tuple[Number, Number] = 0.0,
+    frequency: Number | Sequence[Number] = 1 / 16,
+    orientation: Number | Sequence[Number] = (math.pi / 4, 3 * math.pi / 4),
+    phase: Number | Sequence[Number] = 0.0,
     contrast: Number = 1.0,
     dtype: torch.dtype = torch.float32,
     device: Device = None,
@@ -227,7 +228,7 @@ def _check_frequency(frequency: Number) -> None:
         )
 
 
-def _pair(value: Number | tuple[Number, Number]) -> tuple[Number, Number]:
+def _pair(value: Number | Sequence[Number]) -> tuple[Number, Number]:
     pair = (value, value) if isinstance(value, (int, float)) else tuple(value)
     if len(pair) != 2:
         raise InputError(f"a plaid has two gratings; expected one or two values, found {value}.")

@@ -290,4 +290,4 @@ class OnOff(_FrontEnd):
 @lru_cache(maxsize=32)
 def _mask(size: torch.Size, dtype: torch.dtype, device: torch.device) -> Tensor:
     with constants():
-        return disk((size[0], size[1])).to(device=device, dtype=dtype)
+        return disk(size, device=device, dtype=dtype)
