@@ -3,7 +3,6 @@
 import importlib
 import os
 
-import click
 import typer
 
 from metameric._core.errors import MetamericError
@@ -31,17 +30,22 @@ def run(arguments: list[str]) -> int:
         importlib.import_module(f"metameric.cli.{name}")
     try:
         code = app(arguments, standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as shown:
-        shown.show()
-        return BAD_INPUT
-    except click.ClickException as error:
-        return _fail(error.format_message())
-    except (click.Abort, KeyboardInterrupt):
-        return INTERRUPTED
     except MetamericError as error:
         if os.environ.get("METAMERIC_TRACEBACK"):
             raise
         return _fail(str(error))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        # typer brings its own copy of click in some versions: usage errors are known by what they offer.
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()  # type: ignore[attr-defined]
+            return BAD_INPUT
+        if type(error).__name__ == "Abort":
+            return INTERRUPTED
+        if not hasattr(error, "format_message"):
+            raise
+        return _fail(error.format_message())
     return code if isinstance(code, int) else 0
 
 

@@ -66,7 +66,6 @@ def _start(initial: str, target: Tensor, seeds: list[int]) -> Tensor | None:
 
 
 def _picture(synthesis: Metamer, folder: Path) -> None:
-    from metameric.plot._figures import save_figure
     from metameric.plot._status import synthesis_status
 
-    save_figure(synthesis_status(synthesis)[0], folder / "status.png")
+    synthesis_status(synthesis).savefig(folder / "status.png")
