@@ -57,7 +57,9 @@ def band_statistics(band: Tensor, width: int, floor: Tensor) -> tuple[Measured, 
     deviation = statistics.root(variance, each)
     measured = {
         "auto_correlation_magnitude": autocorrelation.movedim(-3, -1),
-        "cross_orientation_correlation_magnitude": correlation(magnitude, magnitude, deviation, deviation, floor),
+        "cross_orientation_correlation_magnitude": normalised(
+            statistics.cross_covariance(magnitude, magnitude), deviation, deviation, floor
+        ),
         "magnitude_std": deviation,
     }
     return measured, magnitude
@@ -68,17 +70,20 @@ def parent_statistics(band: Tensor, magnitude: Tensor, deviation: Tensor, parent
     doubled = statistics.phase_doubled(parent)
     real, coarse = band.select(-4, 0), doubled.select(-4, 0)
     phases = doubled.narrow(-4, 1, 2).flatten(-4, -3)
-    spreads = [statistics.deviation(planes, floor[..., None]) for planes in (real, coarse, phases)]
+    each = floor[..., None]
+    coarse_variance = statistics.second_moment(coarse) - coarse.mean((-2, -1)).square()
+    coarse_deviation = statistics.root(coarse_variance, each)
+    # Real parts have no mean; that of the doubled phases is small and left in.
+    amplitudes = [statistics.root(statistics.second_moment(planes), each) for planes in (real, phases)]
+    magnitudes = statistics.cross_covariance(magnitude, coarse)
+    reals = statistics.cross_moment(real, phases)
     return {
-        "cross_scale_correlation_magnitude": correlation(magnitude, coarse, deviation, spreads[1], floor),
-        "cross_scale_correlation_real": correlation(real, phases, spreads[0], spreads[2], floor),
+        "cross_scale_correlation_magnitude": normalised(magnitudes, deviation, coarse_deviation, floor),
+        "cross_scale_correlation_real": normalised(reals, *amplitudes, floor),
     }
 
 
-def correlation(
-    first: Tensor, second: Tensor, first_deviation: Tensor, second_deviation: Tensor, floor: Tensor
-) -> Tensor:
-    """Correlation of each plane of one set with each of another."""
-    covariance = statistics.cross_covariance(first, second)
+def normalised(covariance: Tensor, first_deviation: Tensor, second_deviation: Tensor, floor: Tensor) -> Tensor:
+    """Covariances of one set of planes with another as correlations."""
     scale = first_deviation[..., :, None] * second_deviation[..., None, :]
     return statistics.over(covariance, scale, floor[..., None, None])

@@ -81,15 +81,21 @@ def autocovariance(power: Float[Tensor, "*lead height columns"], columns: int, w
     return lags[..., :width, :width] - lags[..., width:, width:]
 
 
-def cross_covariance(first: Planes, second: Planes) -> Float[Tensor, "*lead2 n m"]:
-    """Covariance over positions of each of n planes with each of m, dimension -3 counting planes."""
-    first, second = first.flatten(-2), second.flatten(-2)
-    means = first.mean(-1)[..., :, None] * second.mean(-1)[..., None, :]
-    return first @ second.mT / first.shape[-1] - means
+def cross_moment(
+    first: Float[Tensor, "*lead n height width"], second: Float[Tensor, "*lead m height width"]
+) -> Float[Tensor, "*lead n m"]:
+    """Mean over positions of the product of each of n planes with each of m."""
+    return first.flatten(-2) @ second.flatten(-2).mT / (first.shape[-2] * first.shape[-1])
 
 
-def deviation(planes: Planes, floor: Tensor) -> Tensor:
-    """Standard deviation over positions."""
-    flat = planes.flatten(-2)
-    variance = flat.square().mean(-1) - flat.mean(-1).square()
-    return root(variance, floor)
+def cross_covariance(
+    first: Float[Tensor, "*lead n height width"], second: Float[Tensor, "*lead m height width"]
+) -> Float[Tensor, "*lead n m"]:
+    """Covariance over positions of each of n planes with each of m."""
+    means = first.mean((-2, -1))[..., :, None] * second.mean((-2, -1))[..., None, :]
+    return cross_moment(first, second) - means
+
+
+def second_moment(planes: Planes) -> Tensor:
+    """Mean square over positions."""
+    return planes.square().mean((-2, -1))

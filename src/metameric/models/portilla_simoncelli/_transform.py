@@ -33,10 +33,15 @@ def texture_bank(design: Design, profiles: Callable[[], Profiles]) -> FilterBank
 
 
 def low_amplitude(design: Design, scale: int, profiles: Profiles) -> Grid:
-    """Amplitudes of a low-pass image on its half spectrum."""
+    """Amplitudes on the half spectrum of the reconstruction from the low-pass residual and all bands from a scale on."""
     size = halved(design.shape, scale)
-    log_radius, _ = _masks.polar_grid(design.shape, size)
-    return _masks.lowpass(log_radius, scale, design.twidth, profiles)[:, : size[1] // 2 + 1] ** 2
+    log_radius, angle = (grid[:, : size[1] // 2 + 1] for grid in _masks.polar_grid(design.shape, size))
+    amplitude = _masks.lowpass(log_radius, design.num_scales, design.twidth, profiles) ** 2
+    # With exact masks the angular sum is one and the total lowpass(scale) ** 2; sampled masks leave it to the sum.
+    angular = (_masks.orientations(angle, design.order, profiles) ** 2).sum(0)
+    for level in range(scale, design.num_scales):
+        amplitude = amplitude + angular * _masks.bandpass(log_radius, level, design.twidth, profiles) ** 2
+    return amplitude
 
 
 def highpass_amplitude(design: Design, profiles: Profiles) -> Grid:
