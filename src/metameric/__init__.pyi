@@ -13,6 +13,12 @@ from ._core.modules import remove_grad as remove_grad
 from ._core.random import set_seed as set_seed
 from ._core.tensors import convert_float_to_int as convert_float_to_int
 from ._core.tensors import to_numpy as to_numpy
+from ._objective._fisher import FisherInformation as FisherInformation
+from ._objective._noise import AdditiveNoise as AdditiveNoise
+from ._objective._noise import CorrelatedNoise as CorrelatedNoise
+from ._objective._noise import PoissonNoise as PoissonNoise
+from ._objective._noise import ResponseNoise as ResponseNoise
+from ._synthesis._eigendistortion import Eigendistortion as Eigendistortion
 from ._synthesis._metamer import Metamer as Metamer
 from ._synthesis._metamer_ctf import MetamerCTF as MetamerCTF
 from ._version import __version__ as __version__

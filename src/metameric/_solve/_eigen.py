@@ -18,7 +18,7 @@ from metameric._solve._status import Status
 Vectors = Float[Tensor, "m n"]
 Operator = Callable[[Vectors], Vectors]
 End = Literal["largest", "smallest"]
-Watch = Callable[["Subspace", Tensor], bool]
+Watch = Callable[[Tensor], bool]
 
 # Residuals that no longer fall within so many expansions have met the rounding error of the operator.
 PATIENCE = 25
@@ -42,7 +42,8 @@ class Subspace:
         """Begin with the span of some vectors."""
         basis = orthonormal(start, start[:0])
         images = operator(basis)
-        return cls(basis, images, (basis @ images.mT).double(), basis.shape[0])
+        gram = (basis @ images.mT).double()
+        return cls(basis, images, (gram + gram.mT) / 2, basis.shape[0])
 
     def expand(self, directions: Vectors, operator: Operator) -> bool:
         """Add what is new in some directions; return whether anything was."""
@@ -53,7 +54,7 @@ class Subspace:
         # The operator is symmetric only up to rounding; the mean of both products is the better estimate.
         cross = ((self.basis @ images.mT).double() + (self.images @ new.mT).double()) / 2
         gram = torch.cat([torch.cat([self.gram, cross], 1), torch.cat([cross.mT, (new @ images.mT).double()], 1)])
-        self.basis, self.images = torch.cat([self.basis, new]), torch.cat([self.images, images])
+        self.basis, self.images = _append(self.basis, new), _append(self.images, images)
         self.gram = (gram + gram.mT) / 2
         self.products += new.shape[0]
         return True
@@ -63,6 +64,19 @@ class Subspace:
         turn = rotation.mT.to(self.basis)
         self.basis, self.images = turn @ self.basis, turn @ self.images
         self.gram = rotation.mT @ self.gram @ rotation
+
+
+def _append(held: Vectors, new: Vectors) -> Vectors:
+    """Join rows; the room behind `held` is used if there is some, so that growing does not copy every time."""
+    m, n = held.shape
+    room = held.untyped_storage().nbytes() // held.element_size() // n
+    if held.storage_offset() != 0 or room < m + new.shape[0]:
+        roomy = held.new_empty(m + 4 * new.shape[0] + 16, n)
+        roomy[:m] = held
+        held = roomy[:m]
+    whole = held.as_strided((m + new.shape[0], n), (n, 1))
+    whole[m:] = new
+    return whole
 
 
 @dataclass(frozen=True)
@@ -88,19 +102,32 @@ class Eigenpairs:
 def orthonormal(vectors: Vectors, against: Vectors) -> Vectors:
     """Make vectors orthonormal to each other and to an orthonormal set; those that depend on others are dropped."""
     drop = 100 * torch.finfo(vectors.dtype).eps
-    basis, count = against, against.shape[0]
+    lengths = torch.linalg.vector_norm(vectors, dim=1)
+    vectors = vectors[torch.isfinite(lengths) & (lengths > 0)]
+    vectors = vectors / torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+    for _ in range(4):
+        vectors = vectors - (vectors @ against.mT) @ against
+        vectors, least = _gram_schmidt(vectors, drop)
+        # Once is enough where little was taken away; else what is left still holds rounding errors.
+        if vectors.shape[0] == 0 or least > 0.7:
+            break
+        drop = 0.1
+    return vectors
+
+
+def _gram_schmidt(vectors: Vectors, drop: float) -> tuple[Vectors, float]:
+    """Orthonormalise nearly orthonormal vectors in turn; return also the least length that was left of any."""
+    kept: list[Tensor] = []
+    least = torch.ones((), dtype=vectors.dtype, device=vectors.device)
     for v in vectors:
+        if kept:
+            block = torch.stack(kept)
+            v = v - (block @ v) @ block
         length = torch.linalg.vector_norm(v)
-        v = v / length.clamp(min=torch.finfo(v.dtype).tiny)
-        independent = bool(torch.isfinite(length)) and bool(length > 0)
-        for _ in range(3 if independent else 0):
-            v = v - (basis @ v) @ basis
-            length = torch.linalg.vector_norm(v)
-            independent = independent and bool(length > drop)
-            v = v / length.clamp(min=torch.finfo(v.dtype).tiny)
-        if independent:
-            basis = torch.cat([basis, v[None]])
-    return basis[count:]
+        if bool(length > drop):
+            kept.append(v / length)
+            least = torch.minimum(least, length)
+    return (torch.stack(kept) if kept else vectors[:0]), float(least)
 
 
 def extreme_eigenpairs(
@@ -135,11 +162,13 @@ def extreme_eigenpairs(
     max_basis
         Vectors to hold at most; as many images of them are held besides. By default ``40 + 10 k``.
     watch
-        Called after every expansion with the subspace and the residuals; returning True ends the search.
+        Called after every expansion with the relative residuals; returning True ends the search.
     """
     n = space.basis.shape[1]
     if not 1 <= k <= n:
         raise InputError(f"k is {k}; expected 1 to {n}, the number of coordinates.")
+    # The last judgement will be passed again.
+    del space.residuals[-1:]
     search = _Search(operator, space, k, end, tolerance, scale, precondition, max_basis or 40 + 10 * k)
     status = Status.STEP_LIMIT
     try:
@@ -196,7 +225,7 @@ class _Search:
             return Status.NON_FINITE
         if not bool(self.missing.any()):
             return Status.CONVERGED
-        if watch is not None and watch(space, residuals):
+        if watch is not None and watch(residuals):
             return Status.INTERRUPTED
         return Status.STALLED if self._stalled() else None
 
@@ -225,7 +254,7 @@ class _Search:
         if len(history) <= 2 * PATIENCE or float(history[-1]) > self.rounding:
             return False
         recent, before = torch.stack(history[-PATIENCE:]), torch.stack(history[:-PATIENCE])
-        return bool(recent.min() > 0.9 * before.min())
+        return bool(recent.min() > 0.8 * before.min())
 
     def _enlarge(self) -> bool:
         """Add a direction outside an invariant subspace, if there is one."""

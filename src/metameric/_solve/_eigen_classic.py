@@ -41,7 +41,7 @@ def power_iteration(
         if bool(change < tolerance):
             status = Status.CONVERGED
             break
-        if watch is not None and watch(products, change):
+        if watch is not None and watch(change):
             status = Status.INTERRUPTED
             break
     return vectors, values, status, products

@@ -10,17 +10,20 @@ from collections.abc import Callable, Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from metameric._solve._eigen import Operator, Vectors
 
-# Relative to the largest eigenvalue. Too low a floor would trust the noise of the estimate; 1e-2 to 1e-5 all do.
-FLOOR = 1e-3
+# Relative to the peak of the spectrum. Too low a floor would trust the noise of the estimate.
+FLOOR = 1e-5
+# Relative to the mean; and the neighbours over which the local gain is averaged.
+LEAST_GAIN, WINDOW = 0.03, 9
 # Bins of the radial average per octave of spatial frequency.
 BINS = 6
 
 
-class FourierInverse:
-    """Inverse of an operator's diagonal in the Fourier domain, estimated from a few random probes.
+class RoughInverse:
+    """Inverse of ``G H G``, a gain G at every place and a diagonal H in the Fourier domain, fitted to random probes.
 
     Parameters
     ----------
@@ -28,8 +31,6 @@ class FourierInverse:
         From vectors (k, n) to stimuli (k, ...), and the adjoint.
     probes, responses
         Random vectors (k, n) with independent entries, and the operator applied to them.
-    scale
-        The largest eigenvalue.
     """
 
     def __init__(
@@ -38,29 +39,46 @@ class FourierInverse:
         from_images: Callable[[Tensor], Vectors],
         probes: Vectors,
         responses: Vectors,
-        scale: float,
     ) -> None:
         self.to_images, self.from_images = to_images, from_images
-        images = to_images(probes)
-        self.axes = spatial_axes(images.shape[1:])
-        sent, received = self._transform(images), self._transform(to_images(responses))
-        gain = (sent.conj() * received).real.sum(0) / sent.abs().square().sum(0).clamp(min=1e-30)
-        bins = radial_bins([images.shape[a] for a in self.axes]).to(images.device)
-        flat = gain.reshape(-1, bins.numel())
-        count = int(bins.max()) + 1
-        total = flat.new_zeros(flat.shape[0], count).index_add_(1, bins.reshape(-1), flat)
-        number = torch.bincount(bins.reshape(-1), minlength=count).clamp(min=1)
-        mean = (total / number).clamp(min=0)
-        self.inverse = (1 / (mean + FLOOR * scale))[:, bins.reshape(-1)].reshape(gain.shape)
+        sent, received = to_images(probes), to_images(responses)
+        self.axes = spatial_axes(sent.shape[1:])
+        # The mean of z * F z over random z is the diagonal of F.
+        local = _smooth((sent * received).mean(0), self.axes)
+        gain = local.clamp(min=LEAST_GAIN * float(local.mean().clamp(min=0))).sqrt()
+        self.gain = gain / gain.square().mean().sqrt() if bool(gain.any()) else torch.ones_like(gain)
+        spectrum = self._diagonal(self._transform(sent * self.gain), self._transform(received / self.gain))
+        self.inverse = 1 / (spectrum + FLOOR * spectrum.max().clamp(min=torch.finfo(spectrum.dtype).tiny))
 
     def __call__(self, vectors: Vectors) -> Vectors:
         """Apply the rough inverse to vectors (k, n)."""
-        images = self.to_images(vectors)
-        spectrum = self._transform(images) * self.inverse
-        return self.from_images(torch.fft.ifftn(spectrum, dim=self.axes).real.to(images.dtype))
+        spectrum = self._transform(self.to_images(vectors) / self.gain) * self.inverse
+        images = torch.fft.ifftn(spectrum, dim=self.axes).real.to(vectors.dtype)
+        return self.from_images(images / self.gain)
 
     def _transform(self, images: Tensor) -> Tensor:
         return torch.fft.fftn(images, dim=self.axes)
+
+    def _diagonal(self, sent: Tensor, received: Tensor) -> Tensor:
+        """Ratio of what comes back to what was sent, averaged over probes and over rings of spatial frequency."""
+        power = (sent.conj() * received).real.mean(0)
+        rings = radial_bins([power.shape[a] for a in self.axes]).to(power.device)
+        flat = power.reshape(-1, rings.numel())
+        total = flat.new_zeros(flat.shape[0], int(rings.max()) + 1).index_add_(1, rings.reshape(-1), flat)
+        mean = (total / torch.bincount(rings.reshape(-1))).clamp(min=0) / sent.abs().square().mean()
+        return mean[:, rings.reshape(-1)].reshape(power.shape)
+
+
+def _smooth(image: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """Average twice over `WINDOW` neighbours along some axes, reflecting at the ends."""
+    for axis in axes * 2:
+        length = image.shape[axis]
+        width = min(WINDOW, 2 * ((length - 1) // 2) + 1)
+        flat = image.movedim(axis, -1).reshape(1, -1, length)
+        padded = functional.pad(flat, (width // 2, width // 2), mode="replicate")
+        means = functional.avg_pool1d(padded, width, stride=1)
+        image = means.reshape(image.movedim(axis, -1).shape).movedim(-1, axis)
+    return image
 
 
 def spatial_axes(shape: Sequence[int]) -> tuple[int, ...]:

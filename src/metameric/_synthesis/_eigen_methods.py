@@ -1,0 +1,241 @@
+"""The ways in which `Eigendistortion` finds the extremes of one stimulus's Fisher information."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor, nn
+
+from metameric._core.errors import InputError
+from metameric._core.random import generator
+from metameric._objective._coordinates import Coordinates
+from metameric._objective._fisher import FisherInformation
+from metameric._solve._eigen import Eigenpairs, End, Subspace, Vectors, Watch, extreme_eigenpairs
+from metameric._solve._eigen_classic import dense_eigenpairs, power_iteration, randomized_svd, rayleigh_ritz
+from metameric._solve._eigen_start import RoughInverse, smallest_start, smooth_modulations
+from metameric._solve._status import Status
+
+# Up to this many coordinates a dense decomposition is the fastest way (1 s on a CPU core), and it is complete.
+LARGEST_EXACT = 1024
+LARGEST_EXACT_JACOBIAN = 2**24
+# Residual relative to the largest eigenvalue at which a pair counts as found.
+TOLERANCE = {torch.float64: 1e-8}
+DEFAULT_TOLERANCE = 5e-7
+PROBES = 5
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `Eigendistortion.synthesize` was asked for."""
+
+    method: str
+    k: int
+    max_iter: int
+    p: int
+    q: int
+    stop_criterion: float | None
+    seed: int
+
+    def same_search(self, other: "Options | None") -> bool:
+        """Whether a search with these options continues that one."""
+        return other is not None and replace(self, max_iter=0) == replace(other, max_iter=0)
+
+
+@dataclass
+class Problem:
+    """One stimulus: its Fisher information in the chosen coordinates, and the searches made in it so far."""
+
+    fisher: FisherInformation
+    coordinates: Coordinates
+    build: Callable[[torch.dtype], "Problem | None"]
+    searches: dict[tuple[str, torch.dtype], Subspace] = field(default_factory=dict)
+
+    def operator(self, vectors: Vectors) -> Vectors:
+        """Apply F to vectors (k, n) of coordinates."""
+        images = self.coordinates.to_images(vectors)
+        return self.coordinates.from_images(self.fisher.matvec(images[:, None])[:, 0])
+
+    def noise(self, k: int, seed: int) -> Vectors:
+        """Draw random vectors, the same in every precision and on every device."""
+        noise = torch.randn(k, self.coordinates.size, generator=generator(seed), dtype=torch.float64)
+        return noise.to(self.fisher.image)
+
+    @property
+    def tolerance(self) -> float:
+        """The default bound on residuals, relative to the largest eigenvalue."""
+        return TOLERANCE.get(self.fisher.dtype, DEFAULT_TOLERANCE)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether a dense decomposition is the quickest way."""
+        n = self.coordinates.size
+        jacobian = self.fisher.shape[0] * self.fisher.response_size
+        return n <= LARGEST_EXACT and jacobian <= LARGEST_EXACT_JACOBIAN and self.fisher.shape[0] <= 4 * LARGEST_EXACT
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """What was found for one stimulus: eigenpairs in decreasing order of value, and the ranks they have."""
+
+    pairs: Eigenpairs
+    index: Tensor
+    largest: float
+    jacobian: Tensor | None = None
+
+
+def find(problem: Problem, options: Options, watch: Watch) -> Extremes:
+    """Find extremes by the named method."""
+    if options.method == "exact":
+        return exact(problem, None)
+    n, ends = problem.coordinates.size, 1 if options.method == "randomized_svd" else 2
+    if not 1 <= options.k <= n // ends:
+        raise InputError(f"k is {options.k}; expected 1 to {n // ends} for a stimulus of {n} elements.")
+    if options.method == "auto":
+        return exact(problem, options.k) if problem.is_small else certified(problem, options, watch)
+    return power(problem, options, watch) if options.method == "power" else randomized(problem, options)
+
+
+def exact(problem: Problem, k: int | None) -> Extremes:
+    """All eigenpairs, or `k` at each end, from the Jacobian in full."""
+    jacobian = problem.fisher.jacobian()
+    matrix = problem.coordinates.restrict(problem.fisher.to_dense(jacobian.double())[0])
+    values, vectors = dense_eigenpairs(matrix)
+    index = torch.arange(values.numel(), device=values.device)
+    if k is not None:
+        index = torch.cat([index[:k], index[-k:]])
+    vectors = vectors[index].to(problem.fisher.image)
+    residuals = torch.linalg.vector_norm(vectors.double() @ matrix - values[index, None] * vectors, dim=1)
+    pairs = Eigenpairs(
+        values[index].to(vectors), vectors, residuals.to(vectors), [Status.CONVERGED] * len(index), jacobian.shape[1]
+    )
+    return Extremes(pairs, index, float(values[0]), jacobian[0] if k is None else None)
+
+
+def certified(problem: Problem, options: Options, watch: Watch) -> Extremes:
+    """Both ends by the subspace method, in float64 where rounding keeps float32 from the tolerance."""
+    k = options.k
+    probes = problem.noise(k + PROBES, options.seed)
+    space = Subspace.spanned(probes, problem.operator)
+    inverse = RoughInverse(
+        problem.coordinates.to_images, problem.coordinates.from_images, space.basis.clone(), space.images.clone()
+    )
+    top = _search(problem, "largest", space, None, None, options, watch)
+    largest = float(top.values[0])
+    guesses = problem.coordinates.from_images(smooth_modulations(problem.fisher.image[0]))
+    start = smallest_start(guesses, probes[: k + 2], inverse)
+    bottom = _search(problem, "smallest", start, inverse, largest, options, watch)
+    n = problem.coordinates.size
+    return Extremes(join(top, bottom.reversed()), _end_ranks(n, k, top.values.device), largest)
+
+
+def _search(
+    problem: Problem,
+    end: End,
+    start: Subspace | Vectors,
+    inverse: RoughInverse | None,
+    largest: float | None,
+    options: Options,
+    watch: Watch,
+) -> Eigenpairs:
+    tolerance = problem.tolerance if options.stop_criterion is None else options.stop_criterion
+    key = (end, problem.fisher.dtype)
+    if key not in problem.searches:
+        problem.searches[key] = start if isinstance(start, Subspace) else Subspace.spanned(start, problem.operator)
+    space = problem.searches[key]
+    found = extreme_eigenpairs(
+        problem.operator,
+        space,
+        options.k,
+        end,
+        tolerance=tolerance,
+        scale=largest,
+        precondition=inverse,
+        max_iter=options.max_iter,
+        watch=watch,
+    )
+    if Status.STALLED not in found.status:
+        return found
+    precise = problem.build(torch.float64)
+    if precise is None:
+        return found
+    precise.searches = {k: v for k, v in problem.searches.items() if k[1] == torch.float64}
+    wide = None if inverse is None else lambda v: inverse(v.to(space.basis)).double()
+    options = replace(options, stop_criterion=tolerance)
+    best = torch.cat([found.vectors, space.basis[: options.k + PROBES]]).double()
+    refined = _search(precise, end, best, wide, largest, options, watch)  # type: ignore[arg-type]
+    problem.searches.update(precise.searches)
+    like = found.vectors
+    return replace(
+        refined,
+        values=refined.values.to(like),
+        vectors=refined.vectors.to(like),
+        residuals=refined.residuals.to(like),
+        products=found.products + refined.products,
+    )
+
+
+def power(problem: Problem, options: Options, watch: Watch) -> Extremes:
+    """Both ends by block power iteration, the lower one on ``largest - F``."""
+    k, n = options.k, problem.coordinates.size
+    tolerance = 1e-7 if options.stop_criterion is None else options.stop_criterion
+    found: list[Eigenpairs] = []
+    shift = 0.0
+    for end in range(2):
+        vectors, _, status, products = power_iteration(
+            problem.operator,
+            problem.noise(k, options.seed + end),
+            shift=shift,
+            tolerance=tolerance,
+            max_iter=options.max_iter,
+            watch=watch,
+        )
+        pairs = rayleigh_ritz(problem.operator, vectors, problem.tolerance, shift or None)
+        # A small change is what this method waits for; only the residual tells whether an eigenvector was found.
+        ended = Status.STALLED if status is Status.CONVERGED else status
+        each = [s if s is Status.CONVERGED else ended for s in pairs.status]
+        found.append(replace(pairs, status=each, products=pairs.products + products))
+        shift = shift or float(pairs.values[0])
+    return Extremes(join(*found), _end_ranks(n, k, found[0].values.device), shift)
+
+
+def randomized(problem: Problem, options: Options) -> Extremes:
+    """The upper end by a randomised singular value decomposition with `p` vectors and `q` products to spare."""
+    if options.p < 0 or options.q < 0:
+        raise InputError(f"p is {options.p} and q is {options.q}; expected 0 or more.")
+    size = min(options.k + options.p, problem.coordinates.size)
+    vectors = randomized_svd(problem.operator, problem.noise(size, options.seed), options.k, options.q)
+    pairs = rayleigh_ritz(problem.operator, vectors, problem.tolerance, None)
+    pairs = replace(pairs, products=pairs.products + size * (options.q + 1))
+    return Extremes(pairs, torch.arange(options.k, device=vectors.device), float(pairs.values[0]))
+
+
+def join(upper: Eigenpairs, lower: Eigenpairs) -> Eigenpairs:
+    """Put two sets of eigenpairs in one."""
+    return Eigenpairs(
+        torch.cat([upper.values, lower.values]),
+        torch.cat([upper.vectors, lower.vectors]),
+        torch.cat([upper.residuals, lower.residuals]),
+        upper.status + lower.status,
+        upper.products + lower.products,
+    )
+
+
+def _end_ranks(n: int, k: int, device: torch.device) -> Tensor:
+    return torch.cat([torch.arange(k, device=device), torch.arange(n - k, n, device=device)])
+
+
+def in_precision(model: Callable[..., Tensor], image: Tensor, dtype: torch.dtype) -> Callable[..., Tensor] | None:
+    """Return the model in another precision, or None if it cannot be had; the model itself is left alone."""
+    if dtype == image.dtype:
+        return None
+    try:
+        other = copy.deepcopy(model).to(dtype) if isinstance(model, nn.Module) else model
+        with torch.no_grad():
+            expected, response = model(image), other(image.to(dtype))
+    except Exception:  # models are anyone's code, and this precision is only a wish
+        return None
+    if not isinstance(response, Tensor) or not isinstance(expected, Tensor):
+        return None
+    close = response.shape == expected.shape and torch.allclose(response.to(expected), expected, rtol=1e-3, atol=1e-4)
+    return other if close and response.real.dtype == dtype else None
