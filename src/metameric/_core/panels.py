@@ -2,7 +2,8 @@
 
 An object that offers ``panels(iteration=None, batch_idx=0, channel_idx=None)`` (a synthesis) or
 ``representation_panels(representation, batch_idx=0)`` (a model) says what there is to see;
-`metameric.plot` draws it in status figures, animations and reports.
+`metameric.plot` draws it in status figures, animations and reports. The names of panels are those by which
+``included_plots`` chooses; panels of the same name share a place in the figure.
 """
 
 from collections.abc import Mapping, Sequence
@@ -70,7 +71,10 @@ Panel = ImagePanel | CurvesPanel | RepresentationPanel | HistogramPanel
 
 @runtime_checkable
 class OffersPanels(Protocol):
-    """A synthesis that says what there is to see of it."""
+    """A synthesis that says what there is to see of it.
+
+    To be animated it also needs an attribute `panel_iterations`, the iterations that can be shown.
+    """
 
     def panels(
         self, iteration: int | None = None, batch_idx: int = 0, channel_idx: int | None = None

@@ -27,7 +27,7 @@ def plain(ax: Axes, title: str | None = None, xlabel: str = "", ylabel: str = ""
     ax.spines[["left", "bottom"]].set_color(MUTED)
     ax.tick_params(labelsize=FONT_SIZE - 1, color=MUTED, length=3)
     if title is not None:
-        ax.set_title(title, fontsize=FONT_SIZE, pad=5)
+        ax.set_title(title, fontsize=FONT_SIZE, pad=5, y=1.0)
     if xlabel:
         ax.set_xlabel(xlabel, fontsize=FONT_SIZE)
     if ylabel:

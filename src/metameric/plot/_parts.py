@@ -97,13 +97,12 @@ def axes_for(
 
 def draw_parts(parts: Sequence[Part], all_axes: Sequence[Axes], ylim: Limits = False) -> None:
     """Draw each part into its axes; ``ylim=None`` shares limits about zero among the vectors."""
-    if ylim is None:
-        ylim = symmetric_limits([p.values for p in parts if not p.is_map])
+    shared = symmetric_limits([p.values for p in parts if not p.is_map]) if ylim is None else ylim
     for part, axes in zip(parts, all_axes, strict=True):
         if part.is_map:
-            draw_map(part, axes, ylim if isinstance(ylim, tuple) and len(parts) == 1 else None)
+            draw_map(part, axes, ylim if isinstance(ylim, tuple) else None)
         else:
-            stem_plot(part.values, ax=axes, title=part.title, ylim=ylim)
+            stem_plot(part.values, ax=axes, title=part.title, ylim=shared)
 
 
 def draw_map(part: Part, axes: Axes, limits: tuple[Real, Real] | None = None) -> None:

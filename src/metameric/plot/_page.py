@@ -1,0 +1,160 @@
+"""A self-contained page about a synthesis, to look at and to keep."""
+
+import base64
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from metameric._core.errors import InputError
+from metameric._core.panels import CurvesPanel, ImagePanel
+from metameric._core.tensors import to_numpy
+from metameric._version import __version__
+from metameric.plot._chart import chart
+from metameric.plot._colors import signed_map
+from metameric.plot._views import IMAGE, LOSS, TARGET, View, view_of
+
+MAX_ENTRIES = 24
+
+
+def report(
+    synthesis_object: Any,
+    path: str | Path | None = None,
+    *,
+    title: str | None = None,
+    process_image: Callable[[Tensor], Tensor] | None = None,
+) -> str:
+    """Make a page in one file: target and stimulus to compare by eye, loss curve, numbers, options and versions.
+
+    The page asks for nothing from elsewhere. It compares side by side, by flicker (space bar), by wiping or by
+    the difference, at whole zooms; keys are listed on it.
+
+    Parameters
+    ----------
+    synthesis_object
+        Any synthesis with a target image and a stimulus of the same size (images).
+    path
+        Where to write the page, if anywhere.
+    title
+        Heading; by default the name of the method.
+    process_image
+        Applied to target and stimulus, (1, channel, height, width), before they are shown.
+
+    Returns
+    -------
+    page
+        The HTML.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> metamer = mm.Metamer(torch.rand(1, 1, 16, 16), mm.models.Identity())
+    >>> metamer.setup(seed=0)
+    >>> _ = metamer.synthesize(2, progress=False)
+    >>> page = mm.plot.report(metamer)
+    """
+    result = getattr(synthesis_object, "result", None)
+    n_entries = min(_batch(synthesis_object), MAX_ENTRIES)
+    views = [view_of(synthesis_object, i) for i in range(n_entries)]
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("metameric.plot", "templates"), autoescape=True)
+    page = environment.get_template("report.html.jinja").render(
+        title=title or type(synthesis_object).__name__,
+        entries=[_entry(view, i, result, process_image) for i, view in enumerate(views)],
+        left_out=_batch(synthesis_object) - n_entries,
+        options=_options(result),
+        version=__version__,
+    )
+    if path is not None:
+        Path(path).write_text(page, encoding="utf-8")
+    return page
+
+
+def _batch(synthesis: Any) -> int:
+    result = getattr(synthesis, "result", None)
+    return len(result.status) if hasattr(result, "status") else 1
+
+
+def _entry(view: View, index: int, result: Any, process_image: Callable[[Tensor], Tensor] | None) -> dict[str, Any]:
+    options = {} if process_image is None else {"process_image": process_image}
+    if TARGET not in view.names or IMAGE not in view.names:
+        raise InputError(f"The page needs a target and a stimulus; there are {', '.join(view.names)}.")
+    panels = [view.panels(name, None, **options)[0] for name in (TARGET, IMAGE)]
+    images = [panel.image.detach().cpu() for panel in panels if isinstance(panel, ImagePanel)]
+    if len(images) < 2:
+        raise InputError("The page compares images; this synthesis has stimuli of another kind.")
+    low, high = _shared_range(images)
+    pictures = [("target", "Target", images[0]), ("stimulus", panels[1].title.split("[")[0], images[1])]
+    shown = [{"role": r, "label": label, "src": _png(_gray(i, low, high))} for r, label, i in pictures]
+    difference = None
+    if images[0].shape == images[1].shape:
+        pixels, top = _difference(images[1] - images[0])
+        shown.append({"role": "difference", "label": f"Difference, ±{top:.3g}", "src": _png(pixels)})
+        difference = top
+    return {
+        "index": index,
+        "headline": view.headline,
+        "images": shown,
+        "size": tuple(images[1].shape[-2:]),
+        "range": (f"{low:.3g}", f"{high:.3g}"),
+        "difference": difference,
+        "charts": _charts(view),
+        "figures": _figures(result, index),
+        "sentence": _sentence(result, index),
+    }
+
+
+def _sentence(result: Any, index: int) -> str:
+    status = getattr(result, "status", None)
+    return "" if status is None else getattr(status[index], "sentence", str(status[index]))
+
+
+def _charts(view: View) -> list[dict[str, Any]]:
+    if LOSS not in view.names:
+        return []
+    return [chart(panel) for panel in view.panels(LOSS, None) if isinstance(panel, CurvesPanel)]
+
+
+def _shared_range(images: list[Tensor]) -> tuple[float, float]:
+    values = torch.cat([i.flatten().double() for i in images])
+    low, high = float(values.min()), float(values.max())
+    # Images in [0, 1] are shown as they are; a little beyond is clipped rather than dimming both.
+    return (0.0, 1.0) if low >= -0.1 and high <= 1.1 else (low, high)
+
+
+def _gray(image: Tensor, low: float, high: float) -> np.ndarray:
+    pixels = to_numpy((image.double() - low) / ((high - low) or 1.0))
+    pixels = np.nan_to_num(np.clip(pixels, 0, 1))
+    return np.round(255 * (pixels[0] if pixels.shape[0] == 1 else np.moveaxis(pixels, 0, -1))).astype(np.uint8)
+
+
+def _difference(difference: Tensor) -> tuple[np.ndarray, float]:
+    values = to_numpy(difference.double())
+    top = float(np.abs(values).max()) or 1.0
+    if values.shape[0] == 1:
+        return np.round(255 * colormaps.get_cmap(signed_map())(values[0] / (2 * top) + 0.5)[..., :3]).astype(
+            np.uint8
+        ), top
+    return np.round(255 * (np.moveaxis(values[:3], 0, -1) / (2 * top) + 0.5)).astype(np.uint8), top
+
+
+def _png(pixels: np.ndarray) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="png", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _figures(result: Any, index: int) -> list[tuple[str, str, str]]:
+    found: Mapping[str, Any] = getattr(result, "figures", {})
+    meaning: Mapping[str, str] = getattr(result, "meaning", {})
+    return [(n.replace("_", " "), f"{float(v[index]):.4g}", meaning.get(n, "")) for n, v in found.items()]
+
+
+def _options(result: Any) -> list[tuple[str, str]]:
+    config: Mapping[str, Any] = getattr(result, "config", {})
+    return [(name.replace("_", " "), str(value)) for name, value in config.items()]
