@@ -88,9 +88,11 @@ def _families(statistics: Mapping[str, Tensor] | Tensor, model: Any, batch_idx: 
     if isinstance(statistics, Tensor):
         if not hasattr(model, "convert_to_dict"):
             raise InputError("Found a tensor of statistics; give the model that has convert_to_dict, or a dictionary.")
-        statistics = model.convert_to_dict(statistics)
+        by_family: Mapping[str, Tensor] = model.convert_to_dict(statistics)
+    else:
+        by_family = statistics
     found = {}
-    for family, values in statistics.items():
+    for family, values in by_family.items():
         entry = to_numpy(values[check_index("batch_idx", batch_idx, values.shape[0])]).ravel()
         found[str(family)] = entry[np.isfinite(entry)]
     if not found:

@@ -76,8 +76,8 @@ def report(
 
 
 def _batch(synthesis: Any) -> int:
-    result = getattr(synthesis, "result", None)
-    return len(result.status) if hasattr(result, "status") else 1
+    status = getattr(getattr(synthesis, "result", None), "status", None)
+    return 1 if status is None else len(status)
 
 
 def _entry(view: View, index: int, result: Any, process_image: Callable[[Tensor], Tensor] | None) -> dict[str, Any]:
@@ -137,10 +137,10 @@ def _difference(difference: Tensor) -> tuple[np.ndarray, float]:
     values = to_numpy(difference.double())
     top = float(np.abs(values).max()) or 1.0
     if values.shape[0] == 1:
-        return np.round(255 * colormaps.get_cmap(signed_map())(values[0] / (2 * top) + 0.5)[..., :3]).astype(
-            np.uint8
-        ), top
-    return np.round(255 * (np.moveaxis(values[:3], 0, -1) / (2 * top) + 0.5)).astype(np.uint8), top
+        shown = np.asarray(signed_map()(values[0] / (2 * top) + 0.5))[..., :3]
+    else:
+        shown = np.moveaxis(values[:3], 0, -1) / (2 * top) + 0.5
+    return np.round(255 * shown).astype(np.uint8), top
 
 
 def _png(pixels: np.ndarray) -> str:
