@@ -73,7 +73,9 @@ def read_archive(path: str | os.PathLike[str], kind: str) -> Archive:
         if found != kind:
             raise FileError(f"{path} holds a {found!r}; expected a {kind!r}.")
         document = _migrated(path, document)
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
+        # Copies lie at addresses as a computation would have put them: products of matrices may differ in the last
+        # bit with the alignment of their operands, and a continued run must not.
+        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - not a dictionary
         expected = document["checksums"]
         if set(expected) != set(tensors):
             raise FileError(f"{path} is damaged: its tensors are not those that its header lists.")

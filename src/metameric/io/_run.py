@@ -131,7 +131,7 @@ def _check(run: Run) -> None:
     if run.iteration != points - 1:
         raise FileError(f"the run has taken {run.iteration} steps, but its trace has {points} points.")
     for name in run.trace.names:
-        if run.trace[name].shape != (points, batch):
+        if run.trace[name].shape[:2] != (points, batch):
             raise FileError(f"the trace of {name} has shape {tuple(run.trace[name].shape)}, not {(points, batch)}.")
     distinct = run.active.ndim == 1 and bool((run.active.diff() > 0).all())
     if not distinct or not bool(((run.active >= 0) & (run.active < batch)).all()):

@@ -6,7 +6,6 @@ dictionaries whose keys are not text, metameric's own configurations (frozen dat
 """
 
 import dataclasses
-import functools
 import importlib
 import inspect
 import math
@@ -60,7 +59,7 @@ def pack(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
     if _is_configuration(type(value)):
         fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
         packed = {name: pack(field, f"{path}.{name}", tensors) for name, field in fields.items()}
-        return {TAG: "object", "class": type(value).__name__, "fields": packed}
+        return {TAG: "object", "class": type(value).__name__, "file": type(value).__module__, "fields": packed}
     for module, namespace in OPTIM.items():
         name = getattr(value, "__name__", None)
         if name is not None and getattr(namespace, name, None) is value:
@@ -107,18 +106,17 @@ def foreign_names(value: Any) -> list[str]:
     return []
 
 
-@functools.cache
-def configurations() -> dict[str, type]:
-    """List the frozen dataclasses of metameric's solvers and syntheses: all that a file may construct."""
-    found = {}
-    for package in _CONFIGURED:
-        for entry in pkgutil.iter_modules(package.__path__):
-            module = importlib.import_module(f"{package.__name__}.{entry.name}")
-            own = (thing for thing in vars(module).values() if getattr(thing, "__module__", "") == module.__name__)
-            found.update(
-                {thing.__name__: thing for thing in own if inspect.isclass(thing) and _is_configuration(thing)}
-            )
-    return found
+def configuration(name: str, file: str) -> type:
+    """Return the frozen dataclass of this name among metameric's solvers and syntheses: all that a file may construct.
+
+    `file` is the module where it was when the file was written; it may have moved since.
+    """
+    modules = [f"{p.__name__}.{entry.name}" for p in _CONFIGURED for entry in pkgutil.iter_modules(p.__path__)]
+    for module in sorted(modules, key=lambda m: m != file):
+        found = getattr(importlib.import_module(module), name, None)
+        if isinstance(found, type) and found.__name__ == name and _is_configuration(found):
+            return found
+    raise FileError(f"a configuration {name!r} was found, which this metameric does not know.")
 
 
 def _is_configuration(kind: type) -> bool:
@@ -157,10 +155,8 @@ def _pack_dict(value: dict[Any, Any], path: str, tensors: dict[str, Tensor]) -> 
 
 
 def _unpack_object(node: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
-    name = node["class"]
-    if name not in configurations():
-        raise FileError(f"a configuration {name!r} was found, which this metameric does not know.")
-    return configurations()[name](**{key: unpack(item, tensors) for key, item in node["fields"].items()})
+    kind = configuration(node["class"], node["file"])
+    return kind(**{key: unpack(item, tensors) for key, item in node["fields"].items()})
 
 
 def _unpack_optim(namespace: Any, name: Any) -> Any:
