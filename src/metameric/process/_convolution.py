@@ -164,9 +164,10 @@ def _multiply(image: Tensor, spectrum: Tensor, plan: _Plan) -> Tensor:
 _spectra = WeakIdKeyDictionary()
 
 
-def _kept_spectrum(kernel: Tensor, plan: _Plan) -> Tensor:
+def _kept_spectra(kernel: Tensor, plan: _Plan) -> tuple[Tensor, Tensor]:
+    """Return the spectrum and its conjugate, the adjoint's."""
     if kernel.is_inference():
-        return _spectrum(kernel, plan)
+        return _with_conjugate(_spectrum(kernel, plan))
     # Only the owner of the storage lives as long as the filter does; `_base` is that owner for a view.
     owner = kernel if kernel._base is None else kernel._base
     state = (owner._version, owner.dtype, owner.device, owner.untyped_storage().data_ptr())
@@ -177,18 +178,22 @@ def _kept_spectrum(kernel: Tensor, plan: _Plan) -> Tensor:
     key = (plan, kernel.shape, kernel.stride(), kernel.storage_offset())
     if key not in kept:
         with constants():
-            kept[key] = _spectrum(kernel, plan)
+            kept[key] = _with_conjugate(_spectrum(kernel, plan))
     return kept[key]
+
+
+def _with_conjugate(spectrum: Tensor) -> tuple[Tensor, Tensor]:
+    return spectrum, spectrum.conj().resolve_conj()
 
 
 def _constant_fourier(image: Tensor, kernel: Tensor, plan: _Plan) -> Tensor:
     fan_out = kernel.ndim == 3 and image.shape[-3] == 1 < kernel.shape[0]
 
     def apply(x: Tensor) -> Tensor:
-        return _crop(_multiply(_pad(x, plan), _kept_spectrum(kernel, plan), plan), plan.size)
+        return _crop(_multiply(_pad(x, plan), _kept_spectra(kernel, plan)[0], plan), plan.size)
 
     def adjoint(y: Tensor) -> Tensor:
-        product = torch.fft.rfft2(y, s=plan.transform) * _kept_spectrum(kernel, plan).conj()
+        product = torch.fft.rfft2(y, s=plan.transform) * _kept_spectra(kernel, plan)[1]
         if fan_out:
             product = product.sum(-3, keepdim=True)
         return _fold(torch.fft.irfft2(product, s=plan.transform), plan)
