@@ -4,15 +4,16 @@ import math
 from functools import lru_cache
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Num
 from torch import Tensor
 
 from metameric._core.errors import InputError
-from metameric._core.linear import constants
+from metameric._core.linear import constants, linear_map
 from metameric.process._filters import named_filter
-from metameric.process._padding import pad
+from metameric.process._padding import fold, pad
 from metameric.process._resample import Pair, Signal, check_odd, check_padding, check_plane, enlargement
-from metameric.process._stencil import column_stencil, correlate, row_stencil, spread
+from metameric.process._stencil import column_stencil, gather, row_stencil, scatter
 
 Taps = tuple[float, ...]
 
@@ -93,32 +94,56 @@ def _taps(image: Tensor, n_scales: int, name: str, gain: float) -> Taps:
 
 
 def _halve(image: Tensor, taps: Taps) -> Tensor:
-    pads = (len(taps) - 1) // 2, len(taps) // 2
-    check_padding(image, (pads, pads), "reflect")
-    if _is_small(image):
+    pads = (((len(taps) - 1) // 2, len(taps) // 2),) * 2
+    check_padding(image, pads, "reflect")
+    if is_small(image):
         rows, columns = (_halving(n, taps, image.dtype, image.device) for n in image.shape[-2:])
         return rows @ image @ columns.mT
-    padded = pad(image, (pads, pads), "reflect")
-    return correlate(correlate(padded, column_stencil(taps, 2)), row_stencil(taps, 2))
+    down, along = column_stencil(taps, 2), row_stencil(taps, 2)
+    height, width = (n + sum(p) for n, p in zip(image.shape[-2:], pads, strict=True))
+    half = -(-image.shape[-2] // 2)
+
+    def apply(x: Tensor) -> Tensor:
+        return gather(gather(pad(x, pads, "reflect"), down), along)
+
+    def adjoint(y: Tensor) -> Tensor:
+        return fold(scatter(scatter(y, along, (half, width)), down, (height, width)), pads, "reflect")
+
+    return linear_map(image, apply, adjoint)
 
 
 def _double(image: Tensor, odd: Pair, taps: Taps) -> Tensor:
     rows, columns = (enlargement(n, o, len(taps)) for n, o in zip(image.shape[-2:], odd, strict=True))
-    check_padding(image, (rows.pads, columns.pads), "reflect")
-    if _is_small(image):
-        up, along = (
-            _doubling(n, o, taps, image.dtype, image.device) for n, o in zip(image.shape[-2:], odd, strict=True)
-        )
+    pads = rows.pads, columns.pads
+    check_padding(image, pads, "reflect")
+    if is_small(image):
+        sizes = zip(image.shape[-2:], odd, strict=True)
+        up, along = (_doubling(n, o, taps, image.dtype, image.device) for n, o in sizes)
         return up @ image @ along.mT
-    padded = pad(image, (rows.pads, columns.pads), "reflect")
-    height, width = (2 * (n - 1) + len(taps) for n in padded.shape[-2:])
-    tall = spread(padded, column_stencil(taps, 2), (height, padded.shape[-1])).narrow(-2, rows.start, rows.length)
-    return spread(tall, row_stencil(taps, 2), (rows.length, width)).narrow(-1, columns.start, columns.length)
+    padded = [n + sum(p) for n, p in zip(image.shape[-2:], pads, strict=True)]
+    height, width = (2 * (n - 1) + len(taps) for n in padded)
+    down, right = column_stencil(taps, 2), row_stencil(taps, 2)
+
+    def apply(x: Tensor) -> Tensor:
+        tall = scatter(pad(x, pads, "reflect"), down, (height, padded[1])).narrow(-2, rows.start, rows.length)
+        return scatter(tall, right, (rows.length, width)).narrow(-1, columns.start, columns.length)
+
+    def adjoint(y: Tensor) -> Tensor:
+        wide = gather(_embed(y, -1, columns.start, width), right)
+        return fold(gather(_embed(wide, -2, rows.start, height), down), pads, "reflect")
+
+    return linear_map(image, apply, adjoint)
 
 
-def _is_small(image: Tensor) -> bool:
+def _embed(y: Tensor, dim: int, start: int, length: int) -> Tensor:
+    """Put zeros around `y`, the adjoint of `narrow`."""
+    after = length - start - y.shape[dim]
+    return F.pad(y, (start, after) if dim == -1 else (0, 0, start, after))
+
+
+def is_small(image: Tensor) -> bool:
     """Tell whether two products with dense matrices cost less than the many steps of a sparse sum."""
-    return max(image.shape[-2:]) <= 96 and image.is_floating_point()
+    return max(image.shape[-2:]) <= 128 and image.is_floating_point()
 
 
 @lru_cache(maxsize=256)
@@ -126,7 +151,7 @@ def _halving(n: int, taps: Taps, dtype: torch.dtype, device: torch.device) -> Fl
     """Matrix of blurring and halving one axis, reflected edges included."""
     with constants():
         padded = pad(torch.eye(n, dtype=torch.float64), (((len(taps) - 1) // 2, len(taps) // 2), (0, 0)), "reflect")
-        return correlate(padded, column_stencil(taps, 2)).to(dtype=dtype, device=device)
+        return gather(padded, column_stencil(taps, 2)).to(dtype=dtype, device=device)
 
 
 @lru_cache(maxsize=256)
@@ -135,5 +160,5 @@ def _doubling(n: int, odd: int, taps: Taps, dtype: torch.dtype, device: torch.de
     with constants():
         plan = enlargement(n, odd, len(taps))
         padded = pad(torch.eye(n, dtype=torch.float64), (plan.pads, (0, 0)), "reflect")
-        tall = spread(padded, column_stencil(taps, 2), (2 * (padded.shape[-2] - 1) + len(taps), n))
+        tall = scatter(padded, column_stencil(taps, 2), (2 * (padded.shape[-2] - 1) + len(taps), n))
         return tall.narrow(-2, plan.start, plan.length).to(dtype=dtype, device=device)

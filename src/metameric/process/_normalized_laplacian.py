@@ -1,11 +1,16 @@
 """The normalised Laplacian pyramid: local luminance subtraction and local gain control at six scales."""
 
+from functools import lru_cache
+
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from metameric._core.linear import constants, linear_map
 from metameric._core.types import Images
+from metameric.process._blur import is_small
 from metameric.process._laplacian import LaplacianPyramid
-from metameric.process._stencil import neighbours
+from metameric.process._stencil import Offsets, gather_neighbours
 
 # Laparra et al. (2016), fitted to photographs: a constant, and the weights of neighbours (row, column) of each
 # coefficient, from the finest to the coarsest scale.
@@ -52,6 +57,30 @@ def normalized_laplacian_pyramid(img: Images) -> list[Float[Tensor, "..."]]:
     [64, 32, 16, 8, 4, 2]
     """
     return [
-        band / (constant + neighbours(band.abs(), weights))
+        band / (constant + _neighbours(band.abs(), weights))
         for band, constant, weights in zip(_pyramid(img), CONSTANTS, WEIGHTS, strict=True)
     ]
+
+
+def _neighbours(amplitude: Tensor, weights: dict[tuple[int, int], float]) -> Tensor:
+    """Weighted sum over the neighbours; all are in the same row or the same column."""
+    if is_small(amplitude):
+        down = tuple((i, w) for (i, j), w in weights.items() if j == 0)
+        along = tuple((j, w) for (i, j), w in weights.items() if i == 0)
+        like = amplitude.dtype, amplitude.device
+        total = amplitude @ _band_matrix(amplitude.shape[-1], along, *like).mT
+        return total + _band_matrix(amplitude.shape[-2], down, *like) @ amplitude if down else total
+    turned: Offsets = {(-i, -j): w for (i, j), w in weights.items()}
+    return linear_map(amplitude, lambda x: gather_neighbours(x, weights), lambda y: gather_neighbours(y, turned))
+
+
+@lru_cache(maxsize=128)
+def _band_matrix(
+    n: int, weights: tuple[tuple[int, float], ...], dtype: torch.dtype, device: torch.device
+) -> Float[Tensor, "n n"]:
+    with constants():
+        matrix = torch.zeros(n, n, dtype=torch.float64)
+        for offset, weight in weights:
+            if abs(offset) < n:
+                matrix.diagonal(offset).fill_(weight)
+        return matrix.to(dtype=dtype, device=device)

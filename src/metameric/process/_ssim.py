@@ -8,10 +8,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from metameric._core.errors import InputError
+from metameric._core.linear import linear_map
 from metameric.process._filters import circular_gaussian2d
 from metameric.process._image_pairs import matched_images, warn_outside_unit_range
 from metameric.process._padding import PAD_MODES, Pads, pad
-from metameric.process._stencil import Stencil, column_stencil, correlate, row_stencil
+from metameric.process._stencil import Stencil, column_stencil, gather, row_stencil, scatter
 
 WINDOW_SIZE, WINDOW_STD = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2
@@ -134,7 +135,17 @@ STACK_LIMIT = 2**15
 
 
 def _window_means(maps: list[Tensor], window: int) -> list[Tensor]:
-    down, along = _window(window)
     if maps[0].numel() > STACK_LIMIT and maps[0].device.type == "cpu":
-        return [correlate(correlate(m, down), along) for m in maps]
-    return list(correlate(correlate(torch.stack(maps), down), along).unbind())
+        return [_window_mean(m, window) for m in maps]
+    return list(_window_mean(torch.stack(maps), window).unbind())
+
+
+def _window_mean(x: Tensor, window: int) -> Tensor:
+    down, along = _window(window)
+    height, width = x.shape[-2:]
+    rows = height - window + 1
+    return linear_map(
+        x,
+        lambda x: gather(gather(x, down), along),
+        lambda y: scatter(scatter(y, along, (rows, width)), down, (height, width)),
+    )
