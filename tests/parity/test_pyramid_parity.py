@@ -1,8 +1,8 @@
 """The steerable pyramid against plenoptic and pyrtools.
 
 The peers sample their masks in tables, which explains differences of up to 1e-5 of a band's maximum; with masks sampled
-like theirs nothing but rounding remains: 1e-9 against pyrtools, 1e-7 against plenoptic, whose masks are stored in single
-precision.
+like theirs nothing but rounding remains: 1e-9 against pyrtools, 1e-7 against plenoptic, whose masks are stored in
+single precision.
 """
 
 import pytest

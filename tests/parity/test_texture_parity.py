@@ -22,7 +22,7 @@ EXACT = {
     "kurtosis_reconstructed": 3e-5,
     "auto_correlation_reconstructed": 1e-5,
     "std_reconstructed": 1e-5,
-    "cross_orientation_correlation_magnitude": 1e-5,
+    "cross_orientation_correlation_magnitude": 2e-5,
     "magnitude_std": 1e-5,
     "cross_scale_correlation_magnitude": 1e-5,
     "cross_scale_correlation_real": 1e-5,

@@ -74,12 +74,12 @@ def parent_statistics(band: Tensor, magnitude: Tensor, deviation: Tensor, parent
     coarse_variance = statistics.second_moment(coarse) - coarse.mean((-2, -1)).square()
     coarse_deviation = statistics.root(coarse_variance, each)
     # Real parts have no mean; that of the doubled phases is small and left in.
-    amplitudes = [statistics.root(statistics.second_moment(planes), each) for planes in (real, phases)]
+    amplitude, phase_amplitude = (statistics.root(statistics.second_moment(part), each) for part in (real, phases))
     magnitudes = statistics.cross_covariance(magnitude, coarse)
     reals = statistics.cross_moment(real, phases)
     return {
         "cross_scale_correlation_magnitude": normalised(magnitudes, deviation, coarse_deviation, floor),
-        "cross_scale_correlation_real": normalised(reals, *amplitudes, floor),
+        "cross_scale_correlation_real": normalised(reals, amplitude, phase_amplitude, floor),
     }
 
 

@@ -33,7 +33,7 @@ def texture_bank(design: Design, profiles: Callable[[], Profiles]) -> FilterBank
 
 
 def low_amplitude(design: Design, scale: int, profiles: Profiles) -> Grid:
-    """Amplitudes on the half spectrum of the reconstruction from the low-pass residual and all bands from a scale on."""
+    """Amplitudes, on the half spectrum, of the low-pass residual and all bands from a scale on, put together."""
     size = halved(design.shape, scale)
     log_radius, angle = (grid[:, : size[1] // 2 + 1] for grid in _masks.polar_grid(design.shape, size))
     amplitude = _masks.lowpass(log_radius, design.num_scales, design.twidth, profiles) ** 2
