@@ -1,3 +1,4 @@
+from ._deep import DeepNetFeatures as DeepNetFeatures
 from ._frontend import LinearNonlinear as LinearNonlinear
 from ._frontend import LuminanceContrastGainControl as LuminanceContrastGainControl
 from ._frontend import LuminanceGainControl as LuminanceGainControl
@@ -6,3 +7,4 @@ from ._naive import CenterSurround as CenterSurround
 from ._naive import Gaussian as Gaussian
 from ._naive import Identity as Identity
 from ._naive import Linear as Linear
+from .portilla_simoncelli._model import PortillaSimoncelli as PortillaSimoncelli
