@@ -33,7 +33,7 @@ class LBFGS:
         The line search.
     """
 
-    history: int = 30
+    history: int = 10
     max_bytes: int = 2**31
     first_step: float = 0.01
     search: StrongWolfe = field(default_factory=StrongWolfe)

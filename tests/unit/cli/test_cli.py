@@ -1,0 +1,196 @@
+"""The command line, run as a user runs it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from metameric.cli._app import run
+
+OWN_MODEL = """
+import torch
+
+class Blur(torch.nn.Module):
+    def __init__(self, width=3):
+        super().__init__()
+        self.width = width
+    def forward(self, x):
+        return torch.nn.functional.avg_pool2d(x, self.width)
+
+def contrast(x):
+    return x - x.mean((2, 3), keepdim=True)
+
+def make(width):
+    return Blur(width)
+
+ready = Blur(4)
+number = 3
+
+def broken(x):
+    return x.sum()
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "own_model.py"
+    path.write_text(OWN_MODEL)
+    monkeypatch.chdir(tmp_path)
+    return path
+
+
+def metamer(*arguments: str, image: str = "camera", size: str = "32") -> int:
+    return run(["metamer", image, "--size", size, *arguments])
+
+
+def test_writes_everything_and_ends_0(tmp_path, capsys):
+    out = tmp_path / "deep" / "er"
+    options = ["--model", "Gaussian", "--model-option", "kernel_size=7", "--seed", "3", "--out", str(out)]
+    assert metamer(*options) == 0
+    shown = capsys.readouterr()
+    assert "converged" in shown.out
+    assert "Traceback" not in shown.err
+    names = {p.name for p in out.iterdir()}
+    assert names == {"metamer.png", "metamer-16bit.png", "result.safetensors", "result.json", "status.png"}
+    result = json.loads((out / "result.json").read_text())
+    assert result["status"] == ["converged"]
+    assert result["figures"]["relative_error"][0] <= 1e-3
+    assert result["options"]["seeds"] == [3]
+    assert result["config"]["metameric"]
+    fine, coarse = iio.imread(out / "metamer-16bit.png"), iio.imread(out / "metamer.png")
+    assert fine.dtype == np.uint16
+    assert np.abs(fine / 65535 - coarse / 255).max() < 0.5 / 255 + 1e-4
+    tensors = load_file(out / "result.safetensors")
+    assert any(torch.is_floating_point(t) and t.shape[-2:] == (32, 32) for t in tensors.values())
+    assert iio.imread(out / "status.png").std() > 1
+
+
+def test_same_seed_same_image(tmp_path):
+    images = []
+    for name in ("a", "b"):
+        metamer("--model", "Gaussian", "--seed", "5", "--out", str(tmp_path / name), size="24")
+        images.append(iio.imread(tmp_path / name / "metamer-16bit.png"))
+    np.testing.assert_array_equal(*images)
+
+
+def test_not_converged_ends_3(tmp_path, capsys):
+    assert metamer("--model", "Gaussian", "--max-iter", "2", "--out", str(tmp_path)) == 3
+    assert "step limit" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("own_model.py:Blur", []),
+        ("own_model.py:Blur", ["width=4"]),
+        ("own_model:make", ["width=2"]),
+        ("own_model:ready", []),
+        ("own_model:contrast", []),
+    ],
+)
+def test_own_models_by_path(own, tmp_path, model, options):
+    words = [word for option in options for word in ("--model-option", option)]
+    assert metamer("--model", model, *words, "--seed", "0", "--out", str(tmp_path / "out")) == 0
+
+
+def test_file_seeds_dtype_color_and_start(tmp_path):
+    iio.imwrite(tmp_path / "picture.png", (np.random.default_rng(0).random((40, 30, 3)) * 255).astype(np.uint8))
+    options = ["--model", "Identity", "--color", "--dtype", "float64", "--seeds", "2-3", "--initial", "random-phase"]
+    code = metamer(*options, "--out", str(tmp_path / "out"), image=str(tmp_path / "picture.png"), size="16")
+    assert code == 0
+    assert iio.imread(tmp_path / "out" / "metamer-seed3.png").shape == (16, 16, 3)
+    assert json.loads((tmp_path / "out" / "result.json").read_text())["dtype"] == "float64"
+
+
+def test_solver_by_name(tmp_path):
+    assert metamer("--model", "Gaussian", "--solver", "adam", "--max-iter", "3", "--out", str(tmp_path)) == 3
+    assert "Adam" in json.loads((tmp_path / "result.json").read_text())["config"]["solver"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothere", "--model", "OnOff"], "neither a file nor a bundled image"),
+        (["camrea", "--model", "OnOff"], "Did you mean camera"),
+        (["missing.png", "--model", "OnOff"], "missing.png"),
+        (["camera", "--model", "OnOf"], "Did you mean OnOff"),
+        (["camera", "--model", "zzz"], "There are Identity"),
+        (["camera", "--model", "nomodule:x"], "cannot import nomodule"),
+        (["camera", "--model", "nofile.py:x"], "there is no file nofile.py"),
+        (["camera", "--model", "own_model.py:Blurr"], "there is no 'Blurr' there"),
+        (["camera", "--model", "own_model.py:number"], "is a int; expected a model"),
+        (["camera", "--model", "own_model.py:broken"], "expected the batch to stay"),
+        (["camera", "--model", "own_model.py:ready", "--model-option", "a=1"], "already made"),
+        (["camera", "--model", "own_model.py:Blur", "--model-option", "size=1"], "cannot be made with size=1"),
+        (["camera", "--model", "Gaussian", "--model-option", "std"], "expected key=value"),
+        (["camera", "--model", "Gaussian", "--model-option", "std=[1"], "unreadable value"),
+        (["camera", "--model", "OnOff", "--device", "nonsense"], "--device is 'nonsense'"),
+        (["camera", "--model", "OnOff", "--dtype", "float16"], "expected float32 or float64"),
+        (["camera", "--model", "OnOff", "--solver", "adamm"], "Did you mean adam"),
+        (["camera", "--model", "OnOff", "--seeds", "5-2"], "expected distinct whole numbers"),
+        (["camera", "--model", "OnOff", "--seeds", "a"], "expected distinct whole numbers"),
+        (["camera", "--model", "OnOff", "--seeds", "0-1", "--initial", "coffee"], "needs a random start"),
+        (["camera", "--model", "OnOff", "--tolerance", "-1"], "tolerance is -1"),
+        (["camera", "--model", "OnOff", "--max-iter", "-1"], "--max-iter"),
+        (["camera", "--model", "OnOff", "--size", "x"], "--size"),
+        (["camera", "--nonsense"], "--nonsense"),
+        (["camera"], "--model"),
+    ],
+)
+def test_bad_input_is_one_clear_line(own, tmp_path, capsys, arguments, message):
+    size = [] if "--size" in arguments else ["--size", "32"]
+    assert run(["metamer", *arguments, *size, "--out", str(tmp_path / "out")]) == 2
+    shown = capsys.readouterr().err.strip().splitlines()
+    assert len([line for line in shown if line.startswith("metameric: ")]) == 1
+    assert message in shown[-1]
+
+
+def test_nan_image_and_unwritable_folder(tmp_path, capsys):
+    iio.imwrite(tmp_path / "nan.tiff", np.full((32, 32), np.nan, dtype=np.float32))
+    assert metamer("--model", "Gaussian", "--out", str(tmp_path / "o"), image=str(tmp_path / "nan.tiff")) == 2
+    assert "metameric: " in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    assert metamer("--model", "Gaussian", "--out", str(tmp_path / "file" / "sub")) == 2
+    assert "cannot be made" in capsys.readouterr().err
+
+
+def test_no_arguments_shows_help(capsys):
+    assert run([]) == 2
+    assert "metamer" in "".join(capsys.readouterr())
+    assert run(["--help"]) == 0
+    assert run(["bogus"]) == 2
+
+
+def test_models_and_images_are_listed(capsys):
+    assert run(["models"]) == 0
+    listed = capsys.readouterr().out
+    assert "LuminanceGainControl" in listed
+    assert "pretrained=False" in listed
+    assert run(["images"]) == 0
+    assert "camera" in capsys.readouterr().out
+
+
+def test_interrupt_writes_what_there_is(tmp_path):
+    command = [sys.executable, "-m", "metameric.cli", "metamer", "camera", "--model", "OnOff", "--seed", "0"]
+    command += ["--size", "128", "--tolerance", "0", "--max-iter", "100000", "--out", str(tmp_path / "out")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    seen = ""
+    while "it/s" not in seen and process.poll() is None:
+        seen += process.stderr.read(1)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 3
+    assert "interrupted" in output
+    assert json.loads((tmp_path / "out" / "result.json").read_text())["status"] == ["interrupted"]
+    assert (tmp_path / "out" / "metamer.png").is_file()
