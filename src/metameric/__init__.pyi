@@ -19,6 +19,8 @@ from ._objective._noise import CorrelatedNoise as CorrelatedNoise
 from ._objective._noise import PoissonNoise as PoissonNoise
 from ._objective._noise import ResponseNoise as ResponseNoise
 from ._synthesis._eigendistortion import Eigendistortion as Eigendistortion
+from ._synthesis._mad import MADCompetition as MADCompetition
+from ._synthesis._mad_set import MADSet as MADSet
 from ._synthesis._metamer import Metamer as Metamer
 from ._synthesis._metamer_ctf import MetamerCTF as MetamerCTF
 from ._version import __version__ as __version__

@@ -1,0 +1,64 @@
+"""Optimise one metric while another is held: the stimulus lives on a level set of the reference metric.
+
+Every stimulus is first brought onto the level set along the ray from the image through it, and the gradient is that of
+the objective along the level set. Any solver then sees a problem without that constraint.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from metameric._core.batched import each
+from metameric._core.tensors import dot, rows, spread
+from metameric._objective._contest import Contest
+from metameric._objective._return import Return
+from metameric._objective._terms import Terms
+from metameric._objective._trade_off import contest_parts
+
+TOLERANCE = 1e-3
+"""How far the held metric may be from its level, relative to it."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """``+-optimized(x) + penalty_lambda * penalty(x)`` on the set where ``reference(x) == level``.
+
+    With u = x - image and g the gradient of the reference metric, the gradient of the objective f along the level set
+    is ``f' - (f'u / g'u) g``: what moving along f' and returning along the ray amounts to. Pixels at a bound neither
+    move nor return.
+    """
+
+    contest: Contest
+    penalty: Callable[..., Tensor]
+    penalty_lambda: float
+    back: Return
+
+    def place(self, x: Tensor) -> Tensor:
+        """Bring the stimuli onto the level set."""
+        return self.back(self.contest, x)
+
+    def __call__(self, x: Tensor) -> Terms:
+        """Evaluate the stimuli `x` (batch, ...), which lie on the level set up to rounding."""
+        optimized = self.contest.optimized_value(x)
+        reference = self.contest.reference_value(x)
+        penalty = each(self.penalty)(x)
+        value = self.contest.sign * optimized + self.penalty_lambda * penalty
+        parts = contest_parts(self.contest, optimized, reference, penalty)
+        if not x.requires_grad:
+            return Terms(value, parts)
+        (uphill,) = torch.autograd.grad(value.sum(), x, retain_graph=True)
+        (normal,) = torch.autograd.grad(reference.sum(), x)
+        ray = torch.where(self.back.inside(x), x - self.contest.image, 0).detach()
+        price = dot(uphill, ray) / dot(normal, ray)
+        along = uphill - spread(price, x) * normal
+        # The second term undoes, to first order, what the rest of the distance from the level set does to the value.
+        exact = value.detach() - price * (reference.detach() - self.contest.level)
+        # A stimulus that could not be brought back is refused, whatever its value.
+        exact = torch.where(parts["stray"] <= TOLERANCE, exact, torch.nan)
+        return Terms(exact + rows(along * (x - x.detach())).sum(1), parts)
+
+    def rows(self, index: Tensor) -> "Held":
+        """Restrict to some of the problems."""
+        return replace(self, contest=self.contest.rows(index), back=self.back.rows(index))

@@ -1,0 +1,94 @@
+"""The way back to a level set of a metric: along the ray from the image, by a safeguarded secant search."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from metameric._core.tensors import spread
+from metameric._objective._contest import Contest
+
+
+@dataclass(frozen=True)
+class Return:
+    """Scale ``x - image`` until the reference metric has its level, within the range from `low` to `high`.
+
+    The search is a secant search on logarithms, exact after one step for metrics that grow with a power of the
+    distance. `power` is the first guess of that power, (batch,). Pixels at a bound keep their value as long as the
+    others suffice.
+    """
+
+    power: Tensor
+    low: float = -torch.inf
+    high: float = torch.inf
+    tolerance: float = 1e-4
+    max_evaluations: int = 12
+
+    def inside(self, x: Tensor) -> Tensor:
+        """Return where pixels are free to move to both sides."""
+        return (x > self.low) & (x < self.high)
+
+    def rows(self, index: Tensor) -> "Return":
+        """Restrict to some of the problems."""
+        return replace(self, power=self.power[index])
+
+    @torch.no_grad()
+    def __call__(self, contest: Contest, x: Tensor) -> Tensor:
+        """Return stimuli on the level set; where there are none on the ray, a problem comes back off the level."""
+        x = x.detach().clamp(self.low, self.high)
+        found, done = self._search(contest, x, self.inside(x))
+        if bool(done.all()):
+            return found
+        again = (~done).nonzero()[:, 0]
+        everything = torch.ones_like(x[again], dtype=torch.bool)
+        second, _ = self.rows(again)._search(contest.rows(again), x[again], everything)
+        return found.index_copy(0, again, second)
+
+    def _search(self, contest: Contest, x: Tensor, movable: Tensor) -> tuple[Tensor, Tensor]:
+        """Search along the rays, moving only some pixels; return the stimuli and where the level was met."""
+        found = x.clone()
+        step = _Secant(self.power)
+        pending = torch.arange(x.shape[0], device=x.device)
+        done = torch.zeros_like(pending, dtype=torch.bool)
+        part, trial = contest, x
+        for _ in range(self.max_evaluations):
+            excess = (part.reference_value(trial) / part.level).log()
+            near = excess.abs() <= self.tolerance
+            found[pending[near]] = trial[near]
+            done[pending[near]] = True
+            go_on = ~near & torch.isfinite(excess)
+            pending = pending[go_on]
+            if pending.numel() == 0:
+                break
+            scale = step(pending, excess[go_on].double()).to(x.dtype)
+            part = contest.rows(pending)
+            image, start = part.image, x[pending]
+            scaled = (image + spread(scale, x) * (start - image)).clamp(self.low, self.high)
+            trial = torch.where(movable[pending], scaled, start)
+        return found, done
+
+
+class _Secant:
+    """Search for the scale at which a metric has its level, both as logarithms, per problem."""
+
+    def __init__(self, power: Tensor) -> None:
+        self.slope = power.double().clone()
+        self.at = torch.zeros_like(self.slope)
+        self.before = torch.full_like(self.slope, torch.nan)
+        self.excess = torch.full_like(self.slope, torch.nan)
+        self.low = torch.full_like(self.slope, -torch.inf)
+        self.high = torch.full_like(self.slope, torch.inf)
+
+    def __call__(self, i: Tensor, excess: Tensor) -> Tensor:
+        """Take in the excess found at the last scale of the problems `i`, and return the scale to try next."""
+        at = self.at[i]
+        slope = (excess - self.excess[i]) / (at - self.before[i])
+        slope = torch.where((slope > 0.05) & (slope < 50), slope, self.slope[i])
+        low = torch.where(excess < 0, at, self.low[i])
+        high = torch.where(excess > 0, at, self.high[i])
+        following = at + (-excess / slope).clamp(-1, 1)
+        outside = (following <= low) | (following >= high)
+        following = torch.where(outside, (low + high) / 2, following)
+        self.slope[i], self.low[i], self.high[i] = slope, low, high
+        self.before[i], self.excess[i], self.at[i] = at, excess, following
+        return following.exp()

@@ -1,0 +1,134 @@
+"""The held metric: stimuli on its level set, and the gradient along it."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from metameric._objective._contest import Contest, growth
+from metameric._objective._held import Held
+from metameric._objective._return import Return
+from metameric._objective._trade_off import TradeOff
+from metameric._solve._point import Evaluate
+from metameric.problems import QuadraticMetric
+from metameric.regularize._range import penalize_range
+
+
+def quadratic(n: int, seed: int) -> QuadraticMetric:
+    root = torch.randn(n, n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return QuadraticMetric(root @ root.mT / n + 0.1 * torch.eye(n, dtype=torch.float64))
+
+
+def fourth_power(x: Tensor, y: Tensor) -> Tensor:
+    return ((x - y) ** 4).sum(1) + ((x - y) ** 2).sum(1)
+
+
+def saturating(x: Tensor, y: Tensor) -> Tensor:
+    return 1 - torch.exp(-((x - y) ** 2).sum(1))
+
+
+def make(reference, low: float = -torch.inf, high: float = torch.inf, tolerance: float = 1e-12) -> tuple[Held, Tensor]:
+    rng = torch.Generator().manual_seed(3)
+    image = torch.full((2, 5), 0.5, dtype=torch.float64)
+    start = image + 0.3 * torch.randn(2, 5, generator=rng, dtype=torch.float64)
+    start = start.clamp(low, high)
+    level = reference(start, image)
+    contest = Contest((quadratic(5, 0), reference), image, 0, 1, torch.tensor([1.0, -1.0]).double(), level)
+    back = Return(growth(contest, start), low, high, tolerance, max_evaluations=40)
+    return Held(contest, penalize_range, 0.0, back), start
+
+
+def test_place_meets_the_level() -> None:
+    for reference in (quadratic(5, 1), fourth_power, saturating):
+        held, start = make(reference)
+        away = start + 0.05 * torch.cos(torch.arange(10.0, dtype=torch.float64).reshape(2, 5))
+        placed = held.place(away)
+        torch.testing.assert_close(held.contest.reference_value(placed), held.contest.level, rtol=1e-10, atol=0)
+        ratio = (placed - held.contest.image) / (away - held.contest.image)
+        assert (ratio - ratio[:, :1]).abs().max() < 1e-12  # along the ray
+
+
+def test_place_within_bounds_keeps_pixels_at_a_bound() -> None:
+    held, start = make(fourth_power, 0.0, 1.0)
+    image = held.contest.image
+    start = image + 0.4 * torch.tensor([1.0, -1, 1, -1, 1], dtype=torch.float64)
+    held = replace(held, contest=replace(held.contest, level=fourth_power(start, image)))
+    placed = held.place(start + torch.tensor([0.2, 0, 0.01, 0, 0], dtype=torch.float64))
+    assert (placed[:, 0] == 1).all()
+    assert (placed[:, 1] > start[:, 1]).all()
+    assert placed[:, 1:].min() > 0
+    torch.testing.assert_close(held.contest.reference_value(placed), held.contest.level, rtol=1e-10, atol=0)
+
+
+def test_place_moves_all_pixels_where_those_at_a_bound_are_too_many() -> None:
+    held, start = make(fourth_power, 0.0, 1.0)
+    corner = torch.ones_like(start)
+    placed = held.place(corner)
+    torch.testing.assert_close(held.contest.reference_value(placed), held.contest.level, rtol=1e-10, atol=0)
+
+
+def test_gradient_is_that_along_the_level_set() -> None:
+    for reference in (quadratic(5, 1), fourth_power, saturating):
+        held, start = make(reference)
+        point = Evaluate(held, 2, start.device)(start)
+        assert (point.gradient * (point.x - held.contest.image)).sum(1).abs().max() < 1e-10
+        for i in range(5):
+            step = torch.zeros_like(start)
+            step[:, i] = 1e-5
+            ahead, behind = (held(held.place(point.x + s)).total for s in (step, -step))
+            torch.testing.assert_close(point.gradient[:, i], (ahead - behind) / 2e-5, rtol=1e-6, atol=1e-8)
+
+
+def test_gradient_with_pixels_at_a_bound() -> None:
+    held, start = make(fourth_power, 0.0, 1.0)
+    image = held.contest.image
+    at_bound = image + torch.tensor([0.5, -0.3, 0.2, -0.4, 0.1], dtype=torch.float64)
+    held = replace(held, contest=replace(held.contest, level=fourth_power(at_bound, image)))
+    point = Evaluate(held, 2, start.device)(at_bound)
+    assert (point.x[:, 0] == 1).all()
+    for i in range(1, 5):
+        step = torch.zeros_like(start)
+        step[:, i] = 1e-5
+        ahead, behind = (held(held.place(point.x + s)).total for s in (step, -step))
+        torch.testing.assert_close(point.gradient[:, i], (ahead - behind) / 2e-5, rtol=1e-6, atol=1e-8)
+
+
+def test_value_hardly_depends_on_the_tolerance() -> None:
+    exact, start = make(fourth_power)
+    rough, _ = make(fourth_power, tolerance=5e-4)
+    away = start + 0.02
+    values = [Evaluate(h, 2, start.device)(away).total for h in (exact, rough)]
+    assert (values[0] / values[1] - 1).abs().max() < 1e-6
+
+
+def test_a_stimulus_that_cannot_be_brought_back_is_refused() -> None:
+    held, start = make(saturating)
+    unreachable = Contest(
+        held.contest.metrics, held.contest.image, 0, 1, held.contest.sign, torch.full((2,), 1.5).double()
+    )
+    point = Evaluate(Held(unreachable, penalize_range, 0.0, held.back), 2, start.device)(start)
+    assert point.total.isnan().all()
+
+
+def test_roles_may_differ_between_problems() -> None:
+    held, start = make(quadratic(5, 1))
+    one, two = held.contest.metrics
+    image = held.contest.image
+    mixed = Contest((one, two), image, torch.tensor([0, 1]), torch.tensor([1, 0]), held.contest.sign, torch.ones(2))
+    values = mixed.optimized_value(start), mixed.reference_value(start)
+    torch.testing.assert_close(values[0], torch.stack([one(start, image)[0], two(start, image)[1]]))
+    torch.testing.assert_close(values[1], torch.stack([two(start, image)[0], one(start, image)[1]]))
+    last = mixed.rows(torch.tensor([1]))
+    torch.testing.assert_close(last.optimized_value(start[1:]), values[0][1:])
+
+
+def test_trade_off_is_the_weighted_sum() -> None:
+    held, start = make(quadratic(5, 1))
+    level = held.contest.level * 0.9
+    contest = Contest(held.contest.metrics, held.contest.image, 0, 1, held.contest.sign, level)
+    terms = TradeOff(contest, 7.0, penalize_range, 0.5)(start + 1)
+    optimized, reference = (m(start + 1, contest.image) for m in contest.metrics)
+    penalty = torch.stack([penalize_range(row) for row in start + 1])
+    wanted = contest.sign * optimized + 7 * (reference - level) ** 2 + 0.5 * penalty
+    torch.testing.assert_close(terms.total, wanted)
+    torch.testing.assert_close(terms.parts["stray"], (reference / level - 1).abs())
