@@ -10,10 +10,12 @@ from torch import Tensor, nn
 
 from metameric._core.errors import InputError
 from metameric.models.portilla_simoncelli import _statistics as statistics
+from metameric.models.portilla_simoncelli._arguments import check_options
 from metameric.models.portilla_simoncelli._layout import Layout, Representation, Scale
 from metameric.models.portilla_simoncelli._measure import Measured, band_statistics, low_statistics, parent_statistics
+from metameric.models.portilla_simoncelli._plot import draw, grouped
 from metameric.models.portilla_simoncelli._transform import highpass_amplitude, low_amplitude, texture_bank
-from metameric.process.steerable._arguments import check_height, check_image, check_names, check_shape
+from metameric.process.steerable._arguments import check_image, check_names, check_shape
 from metameric.process.steerable._bank import cut
 from metameric.process.steerable._design import Design, halved
 from metameric.process.steerable._masks import Profiles
@@ -72,7 +74,7 @@ class PortillaSimoncelli(nn.Module):
     ) -> None:
         super().__init__()
         self.image_shape = check_shape(image_shape)
-        _check(self.image_shape, n_scales, n_orientations, spatial_corr_width)
+        check_options(self.image_shape, n_scales, n_orientations, spatial_corr_width)
         self.n_scales, self.n_orientations = n_scales, n_orientations
         self.spatial_corr_width = spatial_corr_width
         self._layout = Layout(n_scales, n_orientations, spatial_corr_width)
@@ -134,7 +136,7 @@ class PortillaSimoncelli(nn.Module):
         parents = [scale for scale in bands if scale < self.n_scales - 1]
         names = [("low", s) for s in lows] + [("band", s) for s in bands] + [("parent", s) for s in parents]
         outputs = dict(zip(names, self._bank.analyse(image, names), strict=True)) if names else {}
-        floor = _rounding_variance(image)
+        floor = statistics.rounding_variance(image)
         pixels = statistics.marginal_statistics(image, floor)
         power = statistics.power_spectrum(image)
         at: dict[int, Measured] = {scale: {} for scale in range(self.n_scales + 1)}
@@ -245,32 +247,50 @@ class PortillaSimoncelli(nn.Module):
         """
         return self._layout.to_dict(representation_tensor)
 
+    def plot_representation(
+        self,
+        data: Tensor | Representation,
+        ax: Any = None,
+        figsize: tuple[float, float] | None = None,
+        ylim: tuple[float, float] | Literal[False] | None = None,
+        batch_idx: int = 0,
+        title: str | None = None,
+    ) -> tuple[Any, list[Any]]:
+        """Draw the statistics as stem plots, one per group of families; channels are averaged.
 
-def _rounding_variance(image: Tensor) -> Tensor:
-    """Variance that rounding alone can give to a filtered image, per image."""
-    relative = 32 * torch.finfo(image.dtype).eps
-    return relative**2 * image.detach().square().mean((-2, -1)) + torch.finfo(image.dtype).tiny
+        Parameters
+        ----------
+        data
+            Output of the model for all scales, or of `convert_to_dict`.
+        ax
+            Matplotlib axes to divide; by default those of a new figure.
+        figsize
+            Size of the new figure in inches.
+        ylim
+            A pair, ``False`` for free limits, ``None`` for limits that all correlations share.
+        batch_idx
+            Batch entry.
+        title
+            Added to the titles of the groups.
 
+        Returns
+        -------
+        figure, axes
+            The figure and the list of its axes.
+        """
+        return draw(grouped(self._as_dict(data), batch_idx), ax, figsize, ylim, title or "")
 
-def _check(image_shape: tuple[int, int], n_scales: int, n_orientations: int, width: int) -> None:
-    for name, value, low, high in (
-        ("n_scales", n_scales, 1, 64),
-        ("n_orientations", n_orientations, 2, 16),
-        ("spatial_corr_width", width, 1, 2**16),
-    ):
-        if not isinstance(value, int) or not low <= value <= high:
-            raise InputError(f"{name} must be an integer of at least {low} (at most {high}), found {value!r}.")
-    if width % 2 == 0:
-        raise InputError(f"spatial_corr_width must be odd, so that lags are centred on zero, found {width}.")
-    if any(size % 2**n_scales for size in image_shape):
-        raise InputError(
-            f"Height and width must be divisible by 2**n_scales = {2**n_scales}, found {image_shape}: crop the images "
-            "or use fewer scales."
-        )
-    check_height(n_scales, image_shape)
-    smallest = min(image_shape) // 2**n_scales
-    if width > smallest:
-        raise InputError(
-            f"spatial_corr_width={width} exceeds the {smallest} pixels of the low-pass image after {n_scales} scales: "
-            "use larger images, fewer scales or fewer lags."
-        )
+    def update_plot(
+        self,
+        axes: list[Any],
+        data: Tensor | Representation,
+        batch_idx: int = 0,
+        rescale_ylim: bool = False,
+    ) -> list[Any]:
+        """Show other statistics in the axes that `plot_representation` made; returns the artists changed."""
+        from metameric.plot._update import update_plot
+
+        return list(update_plot(axes, grouped(self._as_dict(data), batch_idx), rescale_ylim=rescale_ylim))
+
+    def _as_dict(self, data: Tensor | Representation) -> Representation:
+        return self.convert_to_dict(data) if isinstance(data, Tensor) else data

@@ -18,6 +18,12 @@ Planes = Float[Tensor, "*lead height width"]
 SKEW_OF_CONSTANT, KURTOSIS_OF_CONSTANT = 0.0, 3.0
 
 
+def rounding_variance(image: Tensor) -> Tensor:
+    """Variance that rounding alone can give to a filtered image, per image."""
+    relative = 32 * torch.finfo(image.dtype).eps
+    return relative**2 * image.detach().square().mean((-2, -1)) + torch.finfo(image.dtype).tiny
+
+
 def over(numerator: Tensor, denominator: Tensor, floor: Tensor, otherwise: float = 0.0) -> Tensor:
     """Divide where the denominator exceeds the floor."""
     usable = denominator > floor

@@ -252,9 +252,7 @@ class _Analysis(torch.autograd.Function):
         return outputs
 
     @staticmethod
-    def vmap(
-        info: Any, dims: tuple[int | None, ...], bank: FilterBank, names: tuple[Hashable, ...], image: Tensor
-    ) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+    def vmap(info: Any, dims: Any, bank: FilterBank, names: tuple[Hashable, ...], image: Tensor) -> Any:
         outputs = _Analysis.apply(bank, names, _to_front(image, dims[2], info.batch_size))
         return outputs, (0,) * len(outputs)
 
@@ -290,11 +288,11 @@ class _Synthesis(torch.autograd.Function):
     @staticmethod
     def vmap(
         info: Any,
-        dims: tuple[int | None, ...],
+        dims: Any,
         bank: FilterBank,
         names: tuple[Hashable, ...],
         weights: tuple[float, ...],
         *outputs: Tensor | None,
-    ) -> tuple[Tensor, int]:
+    ) -> Any:
         moved = [_to_front(output, dim, info.batch_size) for output, dim in zip(outputs, dims[3:], strict=True)]
         return _Synthesis.apply(bank, names, weights, *moved), 0
