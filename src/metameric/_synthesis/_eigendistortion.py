@@ -19,6 +19,7 @@ from metameric._objective._noise import ResponseNoise
 from metameric._solve._eigen import Eigenpairs
 from metameric._solve._interrupt import Request, interruptible
 from metameric._solve._status import Status
+from metameric._synthesis._archived import Archived
 from metameric._synthesis._eigen_methods import Extremes, Options, Problem, find, in_precision
 from metameric._synthesis._eigen_result import EigendistortionResult, ThresholdTable
 from metameric.validate._probe import check, probe
@@ -27,7 +28,7 @@ from metameric.validate._stimulus import validate_input
 METHODS = ("auto", "exact", "power", "randomized_svd")
 
 
-class Eigendistortion:
+class Eigendistortion(Archived):
     """Find the distortions that a model predicts to be the most and the least noticeable (Berardino et al. 2017).
 
     They are the extreme eigenvectors of the Fisher information ``F = J' C^-1 J`` of the model at the stimulus.
@@ -56,6 +57,8 @@ class Eigendistortion:
     tensor([  0,   1, 254, 255])
     """
 
+    _stored = ("_found", "_options", "_seconds", "_jacobian")
+
     def __init__(
         self,
         image: Tensor,
@@ -78,6 +81,15 @@ class Eigendistortion:
         self._found: list[Extremes] = []
         self._options: Options | None = None
         self._seconds = 0.0
+
+    def _settings(self) -> dict[str, Any]:
+        # A noise model is an object: a file can tell it by what it prints.
+        noise = repr(self._noise) if isinstance(self._noise, ResponseNoise) else self._noise
+        plain = {"image": self._image, "model": self._model, "mask": self._mask, "weight": self._weight}
+        return {**plain, "noise_model": noise}
+
+    def _is_new(self) -> bool:
+        return not self._found and self._jacobian is None
 
     def synthesize(
         self,

@@ -30,8 +30,16 @@ def fingerprints(settings: Mapping[str, Any], more: Mapping[str, Tensor]) -> dic
     for name, function in callables.items():
         role = roles.get(name.split("[")[0])
         value = more.get(name, None if role is None else role(function))
-        found[name] = {"name": full_name(function), "value": None if value is None else torch.as_tensor(value)}
+        found[name] = {"name": full_name(function), "value": _flat(value)}
     return found
+
+
+def _flat(value: Any) -> Tensor | None:
+    """Return outputs, of which a model may have several, as one tensor."""
+    if value is None or isinstance(value, Tensor):
+        return value
+    parts = list(value.values()) if isinstance(value, Mapping) else list(value)
+    return torch.cat([torch.as_tensor(part).reshape(-1) for part in parts])
 
 
 def _callables(settings: Mapping[str, Any]) -> dict[str, Callable[..., Tensor]]:

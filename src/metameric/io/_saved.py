@@ -1,8 +1,8 @@
 """What a file says about a synthesis, whichever program wrote it, and how it differs from an object."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from metameric._core.errors import FileError, InputError
 from metameric.io._fingerprint import fingerprints
+from metameric.io._tree import pack, unpack
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class Saved:
 
     `method` is the name of its class, `settings` what it was made from (callables left out), `behaviour` name and
     output of its callables, `attributes` its state by attribute, `run` and `snapshots` as in `metameric.io._run`.
+    A foreign file comes with `present`, the object's callables on that file's own test stimuli, and `finish`, which
+    makes the attributes that need the object, from it, the new attributes and the device.
     """
 
     path: str | os.PathLike[str]
@@ -27,6 +30,8 @@ class Saved:
     attributes: dict[str, Any]
     run: Mapping[str, Any] | None = None
     snapshots: Mapping[str, Any] | None = None
+    present: Mapping[str, Mapping[str, Any]] | None = None
+    finish: Callable[..., dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,8 @@ class Tolerance:
             return None if close else f"found {saved!r}, expected {present!r}"
         if isinstance(saved, list | tuple) and isinstance(present, list | tuple) and len(saved) == len(present):
             return next((d for a, b in zip(saved, present, strict=True) if (d := self.difference(a, b))), None)
+        if is_dataclass(saved) and type(saved) is type(present):
+            return self.difference(_values(saved), _values(present))
         same = type(saved) is type(present) and not isinstance(saved, Tensor) and saved == present
         return None if same else f"found {_brief(saved)}, expected {_brief(present)}"
 
@@ -72,16 +79,20 @@ def differences(saved: Saved, synthesis: Any, tolerance: Tolerance) -> list[str]
         return [f"class: found {saved.method}, expected {method}"]
     found = []
     settings = synthesis._settings()
-    present: dict[str, Any] = {k: v for k, v in settings.items() if not _has_callables(v)}
+    tensors: dict[str, Tensor] = {}
+    # Through the form that files have: an object that a file can only name is then compared by its name.
+    plain = {k: v for k, v in settings.items() if not _has_callables(v)}
+    present: dict[str, Any] = unpack(pack(plain, "", tensors), tensors)
     derived = {k.removeprefix("_"): getattr(synthesis, k, None) for k in synthesis._stored}
     present |= {k: v for k, v in derived.items() if isinstance(v, Tensor)}
     theirs = {**saved.settings, **{k.removeprefix("_"): v for k, v in saved.attributes.items()}}
     for name, value in present.items():
-        if name not in theirs:
+        if name not in theirs and value is not None:
             found.append(f"{name}: missing in the file, expected {_brief(value)}")
-        elif difference := tolerance.difference(theirs[name], value):
+        elif difference := tolerance.difference(theirs.get(name), value):
             found.append(f"{name}: {difference}")
-    return found + _behavioural_differences(saved, fingerprints(settings, synthesis._behaviour()), tolerance)
+    ours = saved.present if saved.present is not None else fingerprints(settings, synthesis._behaviour())
+    return found + _behavioural_differences(saved, ours, tolerance)
 
 
 def checked_device(map_location: Any, synthesis: Any) -> torch.device:
@@ -126,6 +137,10 @@ def _behavioural_differences(saved: Saved, present: Mapping[str, Mapping[str, An
 
 def _has_callables(value: Any) -> bool:
     return callable(value) or (isinstance(value, list | tuple) and any(callable(item) for item in value))
+
+
+def _values(record: Any) -> list[Any]:
+    return [getattr(record, f.name) for f in fields(record)]
 
 
 def _brief(value: Any) -> str:

@@ -87,7 +87,8 @@ def _attributes(saved: Saved, synthesis: Archived, device: Any) -> dict[str, Any
     unknown = sorted(set(saved.attributes) - set(synthesis._stored))
     if unknown:
         raise FileError(f"the attributes {unknown} were found, which a {saved.method} does not have.")
-    chosen = {f"_{name}": value for name, value in saved.settings.items() if hasattr(synthesis, f"_{name}")}
+    own = {f"_{name}": value for name, value in saved.settings.items() if not foreign_names(value)}
+    chosen = {name: value for name, value in own.items() if hasattr(synthesis, name)}
     new: dict[str, Any] = moved({**chosen, **saved.attributes}, device)
     missing = tuple(name for attribute in CONFIGURED for name in foreign_names(new.get(attribute)))
     lost = [name for attribute, value in new.items() if attribute not in CONFIGURED for name in foreign_names(value)]
@@ -96,7 +97,11 @@ def _attributes(saved: Saved, synthesis: Archived, device: Any) -> dict[str, Any
     if saved.snapshots is not None:
         new["_snapshots"] = snapshots_from_tree(saved.snapshots)
     if saved.run is not None:
-        run = run_from_tree(saved.run, device)
-        new["_run"] = run if missing else revived(run, new["_solver"])
-    iteration = new["_run"].iteration if saved.run is not None else 0
+        new["_run"] = run_from_tree(saved.run, device)
+    if saved.finish is not None:
+        new.update(saved.finish(synthesis, new, device))
+    run = new.get("_run")
+    if run is not None and not missing:
+        new["_run"] = revived(run, new["_solver"])
+    iteration = 0 if run is None else run.iteration
     return {**new, "_loaded": Loaded(os.fspath(saved.path), iteration, missing)}

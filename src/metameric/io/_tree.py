@@ -1,7 +1,7 @@
 """Nested plain values and tensors <-> JSON and named tensors.
 
 What JSON lacks is written as an object with the key ``"$"``: tensors (by name), tuples, NaN and infinities,
-dictionaries whose keys are not text, metameric's own configurations (frozen dataclasses, by name), and classes of
+dictionaries whose keys are not text, metameric's own records (frozen dataclasses, by name), and classes of
 `torch.optim` (by name). Any other callable or object is written as a name alone, and comes back as `Foreign`.
 """
 
@@ -16,14 +16,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import metameric._objective
 import metameric._solve
 import metameric._synthesis
 from metameric._core.errors import FileError
+from metameric._solve._status import Status
 
 TAG = "$"
 OPTIM = {"torch.optim": torch.optim, "torch.optim.lr_scheduler": torch.optim.lr_scheduler}
 _BASES = (torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler)
-_CONFIGURED = (metameric._solve, metameric._synthesis)
+_CONFIGURED = (metameric._objective, metameric._solve, metameric._synthesis)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +56,8 @@ def pack(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
         return items if isinstance(value, list) else {TAG: "tuple", "items": items}
     if isinstance(value, dict):
         return _pack_dict(value, path, tensors)
+    if isinstance(value, Status):
+        return {TAG: "status", "code": value.code}
     if isinstance(value, Foreign):
         return {TAG: "foreign", "name": value.name}
     if _is_configuration(type(value)):
@@ -84,6 +88,8 @@ def unpack(node: Any, tensors: dict[str, Tensor]) -> Any:
         return tuple(unpack(item, tensors) for item in node["items"])
     if kind == "dict":
         return {unpack(key, tensors): unpack(item, tensors) for key, item in node["items"]}
+    if kind == "status":
+        return Status.from_code(node["code"])
     if kind == "object":
         return _unpack_object(node, tensors)
     if kind in OPTIM:
@@ -107,7 +113,7 @@ def foreign_names(value: Any) -> list[str]:
 
 
 def configuration(name: str, file: str) -> type:
-    """Return the frozen dataclass of this name among metameric's solvers and syntheses: all that a file may construct.
+    """Return the frozen dataclass of this name of metameric's inner layers: all that a file may construct.
 
     `file` is the module where it was when the file was written; it may have moved since.
     """

@@ -1,0 +1,100 @@
+"""Files that plenoptic 1.2 to 2.1 saved: pickles, read without letting them construct anything but tensors."""
+
+import os
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from metameric._core.errors import FileError, InputError
+from metameric._synthesis._archived import Archived
+from metameric.io._archive import reading
+from metameric.io._plenoptic_history import STIMULUS, History, eigenpairs
+from metameric.io._saved import Saved
+from metameric.io._tree import full_name
+from metameric.regularize._range import penalize_range
+
+CALLABLE_PARTS = (2, 3)
+"""plenoptic writes callables as (name, state) or (name, names of inputs, output)."""
+
+
+def read_dictionary(path: str | os.PathLike[str], device: Any, load_args: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the dictionary that plenoptic wrote. `torch.load` with `weights_only` refuses everything that runs code."""
+    _check_load_args(load_args)
+    try:
+        content = torch.load(path, map_location=device, **{**load_args, "weights_only": True})
+    except pickle.UnpicklingError as error:
+        raise FileError(
+            f"{path} is neither a metameric file nor a plenoptic one that is safe to read: it is damaged or asks for "
+            "more than tensors and plain values. Nothing in it was run."
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise FileError(f"{path} is neither a metameric file nor a whole plenoptic one: {error}") from error
+    if not isinstance(content, dict) or not isinstance(content.get("save_metadata"), dict):
+        raise FileError(
+            f"{path} holds a {type(content).__name__} that is no synthesis; expected one saved by plenoptic."
+        )
+    return content
+
+
+def read_plenoptic(path: str | os.PathLike[str], synthesis: Archived, load_args: Mapping[str, Any]) -> Saved:
+    """Translate a file of plenoptic's for an object of the same class."""
+    content = read_dictionary(path, "cpu", load_args)
+    method = str(content["save_metadata"].get("synthesis_object")).split(".")[-1]
+    with reading(path):
+        if method != type(synthesis).__name__ or method not in (*STIMULUS, "Eigendistortion"):
+            return Saved(path, method, {}, {}, {})
+        _bring_up_to_date(content)
+        settings = synthesis._settings()
+        behaviour = {k.removeprefix("_"): _behaviour(v) for k, v in content.items() if _is_behaviour(v)}
+        present = {name: _present(settings[name], content[f"_{name}"][1], content) for name in behaviour}
+        plain = {k: content[f"_{k}"] for k in settings if k not in behaviour and f"_{k}" in content}
+        saved = Saved(path, method, plain, behaviour, {}, present=present)
+        if method == "Eigendistortion":
+            return replace(saved, finish=partial(eigenpairs, content))
+        if content.get(STIMULUS[method]) is None:
+            return saved
+        history = History(content, STIMULUS[method])
+        return replace(saved, attributes=history.attributes(), snapshots=history.snapshots(), finish=history.finish)
+
+
+def _check_load_args(load_args: Mapping[str, Any]) -> None:
+    if not load_args.get("weights_only", True) or "pickle_module" in load_args:
+        raise InputError(
+            "weights_only=False or another pickle_module would let the file run code of its own; metameric reads "
+            "plenoptic's files without. Leave them out."
+        )
+
+
+def _bring_up_to_date(content: dict[str, Any]) -> None:
+    """Give files of plenoptic before 2.0 the names and the penalty that later ones have."""
+    for name in ("loss_function", "penalty_function"):
+        if name in content:
+            content[f"_{name}"] = content.pop(name)
+    if "_penalty_lambda" not in content and "_image" in content and "_losses" in content:
+        allowed = tuple(content.pop("_allowed_range", (0.0, 1.0)))
+        content["_penalty_lambda"] = content.pop("_range_penalty_lambda", 0.1)
+        value = penalize_range(content["_image"], allowed_range=allowed)
+        content["_penalty_function"] = ("plenoptic.regularize.penalize_range", ("_image",), value)
+
+
+def _is_behaviour(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 3 and isinstance(value[0], str) and isinstance(value[2], Tensor)
+
+
+def _behaviour(entry: tuple[str, Any, Tensor]) -> dict[str, Any]:
+    return {"name": entry[0], "value": entry[2].detach().reshape(-1)}
+
+
+@torch.no_grad()
+def _present(function: Callable[..., Tensor], inputs: Any, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Call the object's own function on what plenoptic called the saved one on: attributes, or multiples of them."""
+    arguments = []
+    for text in inputs:
+        *factor, name = (part.strip() for part in text.split("*"))
+        arguments.append(float(factor[0]) * content[name] if factor else content[name])
+    return {"name": full_name(function), "value": function(*arguments).detach().reshape(-1)}
