@@ -116,6 +116,8 @@ def test_tensor_and_dict_are_inverse(net, image):
     assert torch.equal(model.convert_to_tensor(layers), representation)
 
 
+# The first forward-mode derivative of a process compiles some of torch's own formulas.
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
 def test_derivatives_of_every_mode_agree(net, image):
     image = image.double()
     model = mm.models.DeepNetFeatures(net.double(), ["act", "second"])
