@@ -51,7 +51,9 @@ class PixelAnimation(FuncAnimation):
     ) -> None:
         self.figure, self.n_frames, self.framerate, self.repeat = figure, n_frames, framerate, repeat
         self._put_frame, self._redraw_at = update, frozenset(redraw_at)
-        super().__init__(figure, update, frames=n_frames, interval=1000 / framerate, repeat=repeat, blit=not redraw_at)
+        # Only windows gain from matplotlib's own blitting, which keeps what moves out of saved figures.
+        blit = not redraw_at and figure.canvas.required_interactive_framework is not None
+        super().__init__(figure, update, frames=n_frames, interval=1000 / framerate, repeat=repeat, blit=blit)
 
     def __del__(self) -> None:
         # matplotlib warns here about animations that were not rendered by itself; ours render frames directly.

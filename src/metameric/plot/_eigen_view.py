@@ -30,7 +30,7 @@ class EigenView:
         """There are none."""
         raise InputError("Eigendistortions have no iterations to show; see synthesis_status.")
 
-    def panels(self, name: str, iteration: int | None, **options: Any) -> Sequence[Panel]:
+    def panels(self, name: str, iteration: int | None, **options: Any) -> Sequence[Any]:
         """Make the panels of one name."""
         if iteration is not None:
             raise InputError(f"iteration={iteration}, but eigendistortions have none; leave it out.")

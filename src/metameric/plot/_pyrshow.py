@@ -52,8 +52,7 @@ def pyrshow(
     8
     """
     for name, index in (("batch_idx", batch_idx), ("channel_idx", channel_idx)):
-        if index is None:
-            raise InputTypeError(f"{name} must be an int, a pyramid is shown for one image at a time; found None.")
+        check_single(name, index)
     found: list[Picture] = []
     cells: list[tuple[int, int]] = []
     texts: list[str] = []
@@ -72,6 +71,12 @@ def pyrshow(
     for axes, picture, limits, scale, text in zip(all_axes, found, all_ranges, zooms, texts, strict=True):
         draw_picture(axes, picture, limits, scale, text, map_for(picture, vrange, cmap), **kwargs)
     return figure
+
+
+def check_single(name: str, index: object) -> None:
+    """Raise an error unless an index chooses one image."""
+    if index is None:
+        raise InputTypeError(f"{name} must be an int, a pyramid is shown for one image at a time; found None.")
 
 
 def _rows(pyr_coeffs: Mapping[Key, Tensor], show_residuals: bool) -> list[list[Key]]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from metameric._core.errors import InputError
-from metameric._core.panels import Real, ValueRange
+from metameric._core.panels import Real
 
 Range = tuple[Real, Real]
 RULES = tuple(f"{scope}{kind}" for scope in ("auto", "indep") for kind in range(4))
@@ -47,7 +47,7 @@ def _one(images: Sequence[np.ndarray], kind: int) -> Range:
     return _KINDS[kind](values) if values.size else (0.0, 1.0)
 
 
-def resolve(images: Sequence[np.ndarray], vrange: ValueRange) -> list[Range]:
+def resolve(images: Sequence[np.ndarray], vrange: object) -> list[Range]:
     """Give the range of displayed values of each image.
 
     ``"auto<kind>"`` computes one range over all images, ``"indep<kind>"`` one for each; kind 0 is symmetric about
@@ -56,7 +56,7 @@ def resolve(images: Sequence[np.ndarray], vrange: ValueRange) -> list[Range]:
     """
     if not isinstance(vrange, str):
         try:
-            low, high = (float(v) for v in vrange)
+            low, high = (float(v) for v in vrange)  # type: ignore[attr-defined]
         except (TypeError, ValueError):
             raise InputError(f"vrange is {vrange!r}; expected two numbers or one of {', '.join(RULES)}.") from None
         return [(low, high)] * len(images)
@@ -68,6 +68,6 @@ def resolve(images: Sequence[np.ndarray], vrange: ValueRange) -> list[Range]:
     return [_one([image], kind) for image in images]
 
 
-def is_signed(vrange: ValueRange) -> bool:
+def is_signed(vrange: object) -> bool:
     """Whether a rule asks for a range that is symmetric about zero, so for a map of signed data."""
     return isinstance(vrange, str) and vrange.endswith("0")

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from metameric._core.errors import InputError
-from metameric._core.panels import Panel, Real
+from metameric._core.panels import Real
 from metameric.plot._drawn import Drawn
 from metameric.plot._panels import draw_panels
 from metameric.plot._pixels import new_figure
@@ -30,15 +30,15 @@ class Plot:
     draw_options: dict[str, Any] = field(default_factory=dict)
     drawn: list[Drawn] = field(default_factory=list)
 
-    def panels(self, iteration: int | None) -> Sequence[Panel]:
+    def panels(self, iteration: int | None) -> Sequence[Any]:
         """Panels at one iteration."""
         options = dict(self.draw_options)
         return adjusted(self.view.panels(self.name, iteration, **self.panel_options), options)
 
-    def draw(self, iteration: int | None, axes: Axes | Sequence[Axes]) -> None:
-        """Draw them, once."""
+    def draw(self, panels: Sequence[Any], axes: Axes | Sequence[Axes]) -> None:
+        """Draw panels, once."""
         options = {k: v for k, v in self.draw_options.items() if k not in ("title", "vrange")}
-        self.drawn = draw_panels(self.panels(iteration), axes, **options)
+        self.drawn = draw_panels(panels, axes, **options)
 
 
 def synthesis_status(
@@ -110,9 +110,10 @@ def draw_status(
     _check_names(view, "axes_idx", axes_idx)
     _check_names(view, "width_ratios", width_ratios)
     places = _places([p.name for p in plots], axes_idx)
+    panels = {p.name: p.panels(iteration) for p in plots}
     if figure is None:
         # Plots of several panels need the room of several.
-        widths = {p.name: width_ratios.get(p.name, len(p.panels(iteration))) for p in plots}
+        widths = {p.name: width_ratios.get(p.name, len(panels[p.name])) for p in plots}
         figure = _figure(places, widths, figsize)
         figure.suptitle(view.headline, fontsize=10, y=1 - 22 / figure.bbox.height, va="center")
     all_axes = list(figure.axes)
@@ -121,7 +122,7 @@ def draw_status(
         if max(where) >= len(all_axes):
             raise InputError(f"{plot.name} should go to axes {max(where)}, but the figure has {len(all_axes)}.")
         chosen = [all_axes[i] for i in where]
-        plot.draw(iteration, chosen[0] if len(chosen) == 1 else chosen)
+        plot.draw(panels[plot.name], chosen[0] if len(chosen) == 1 else chosen)
     return figure, plots
 
 

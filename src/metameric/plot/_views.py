@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor
 
 from metameric._core.errors import InputError, InputTypeError, StateError
-from metameric._core.panels import OffersPanels, Panel
+from metameric._core.panels import OffersPanels
 
 TARGET, IMAGE, LOSS, ERROR, HISTOGRAM = (
     "synthesis_target",
@@ -38,7 +38,7 @@ class View(Protocol):
         """Iterations that can be shown, in order."""
         ...
 
-    def panels(self, name: str, iteration: int | None, **options: Any) -> Sequence[Panel]:
+    def panels(self, name: str, iteration: int | None, **options: Any) -> Sequence[Any]:
         """Panels of one name at one iteration, the last one for ``None``."""
         ...
 
@@ -48,7 +48,7 @@ class OwnPanels:
 
     def __init__(self, source: OffersPanels, batch_idx: int, channel_idx: int | None) -> None:
         self.source, self.batch_idx, self.channel_idx = source, batch_idx, channel_idx
-        self._latest: tuple[int | None, Sequence[Panel]] = (None, source.panels(None, batch_idx, channel_idx))
+        self._latest: tuple[int | None, Sequence[Any]] = (None, source.panels(None, batch_idx, channel_idx))
         self.names = list(dict.fromkeys(panel.name for panel in self._latest[1]))
         self.default = self.names
         self.headline = headline(source, batch_idx)
@@ -63,7 +63,7 @@ class OwnPanels:
             )
         return list(found() if callable(found) else found)
 
-    def panels(self, name: str, iteration: int | None, **options: Any) -> Sequence[Panel]:
+    def panels(self, name: str, iteration: int | None, **options: Any) -> Sequence[Any]:
         """Ask the object, once for each iteration."""
         if options:
             raise InputError(f"{type(self.source).__name__} makes its own panels and takes no {sorted(options)}.")

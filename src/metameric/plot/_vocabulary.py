@@ -127,7 +127,7 @@ class Vocabulary:
 
     # Panels ---------------------------------------------------------------------------------------------------------
 
-    def panels(self, name: str, iteration: int | None, **options: Any) -> Sequence[Panel]:
+    def panels(self, name: str, iteration: int | None, **options: Any) -> Sequence[Any]:
         """Make the panels of one name."""
         makers: dict[str, Any] = {
             TARGET: self._target,
