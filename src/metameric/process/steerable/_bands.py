@@ -74,7 +74,7 @@ def _radial_tuning(scale: int, twidth: float) -> tuple[float, float]:
     peak = (top[0] + top[-1]) / 2
 
     def excess(log_frequency: float) -> float:
-        return float(_masks.bandpass(np.array(log_frequency), scale, twidth, Profiles()) - highest / 2)
+        return float(_masks.bandpass(np.array([log_frequency]), scale, twidth, Profiles())[0] - highest / 2)
 
     lower, upper = brentq(excess, log_radius[0], peak), brentq(excess, peak, log_radius[-1])
     return float(2.0**peak / 2), float(upper - lower)

@@ -17,7 +17,7 @@ def steering_weights(order: int, angles: Tensor, even_phase: bool) -> Tensor:
     harmonics = torch.arange(order % 2, order + 1, 2, dtype=torch.float64, device=angles.device)
     turns = torch.pi / (order + 1) * torch.arange(order + 1, dtype=torch.float64, device=angles.device)
     basis = torch.exp(-1j * harmonics[:, None] * turns)
-    target = torch.exp(-1j * harmonics[:, None] * angles.to(torch.float64))
+    target = torch.exp(-1j * harmonics[:, None] * angles)
     if not even_phase:
         target = torch.where(harmonics[:, None] == 0, target, -1j * target)
     # Harmonic zero has no imaginary part; its row of zeros does no harm to the pseudo-inverse.
@@ -33,7 +33,7 @@ def steer(
     for name, bands in coefficients.items():
         if isinstance(name, str):
             continue
-        weights = steering_weights(order, torch.as_tensor(angles, device=bands.device), even_phase)
+        weights = steering_weights(order, torch.as_tensor(angles, dtype=torch.float64, device=bands.device), even_phase)
         used[name] = weights.to(bands.real.dtype)
         steered[name] = torch.einsum("...khw,ka->...ahw", bands, used[name].to(bands.dtype))
     return steered, used

@@ -1,0 +1,135 @@
+"""The texture model's interface: counts, scales, dictionary and tensor, drawing, errors."""
+
+import jaxtyping
+import matplotlib.pyplot as plt
+import pytest
+import torch
+
+import metameric as mm
+from metameric._core.errors import InputError, InputTypeError
+from metameric.models.portilla_simoncelli import _statistics as statistics
+
+Model = mm.models.PortillaSimoncelli
+
+
+@pytest.fixture
+def unchecked():
+    """Without the run-time type checks of the tests, as a user has it."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def image(rng):
+    return torch.rand(2, 3, 64, 64, generator=rng, dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    "options, count",
+    [((4, 4, 7), 710), ((4, 4, 9), 1046), ((3, 4, 7), 529), ((5, 4, 7), 891), ((4, 6, 7), 1126)],
+)
+def test_number_of_statistics(options, count):
+    size = 16 * 2 ** options[0]
+    assert Model((size, size), *options)(torch.zeros(1, 1, size, size)).shape == (1, 1, count)
+
+
+def test_scales_partition_the_statistics(image):
+    model = Model((64, 64), n_scales=3)
+    whole = model(image)
+    parts = [model(image, [scale]) for scale in model.scales]
+    assert sum(part.shape[-1] for part in parts) == whole.shape[-1]
+    for scale, part in zip(model.scales, parts, strict=True):
+        assert torch.allclose(part, model.remove_scales(whole, [scale]), atol=1e-12)
+
+
+def test_dictionary_and_tensor_are_inverse(image):
+    model = Model((64, 64), n_scales=2, n_orientations=3)
+    representation = model(image)
+    families = model.convert_to_dict(representation)
+    assert families["cross_scale_correlation_real"].shape == (2, 3, 3, 6, 1)
+    assert torch.equal(model.convert_to_tensor(families), representation)
+    assert torch.isnan(families["cross_orientation_correlation_magnitude"][0, 0, 0, 0]).all()
+
+
+def test_autocovariance_is_that_of_the_definition(rng):
+    image = torch.rand(2, 8, 9, generator=rng, dtype=torch.float64)
+    lags = statistics.autocovariance(statistics.power_spectrum(image), 9, 3)
+    centred = image - image.mean((-2, -1), keepdim=True)
+    for row in range(3):
+        for column in range(3):
+            shifted = torch.roll(centred, (row - 1, column - 1), (-2, -1))
+            assert torch.allclose(lags[:, row, column], (centred * shifted).mean((-2, -1)), atol=1e-14)
+
+
+def test_phase_doubling_is_that_of_the_definition(rng):
+    band = torch.randn(2, 3, 4, 5, generator=rng, dtype=torch.float64)
+    z = torch.complex(band[0], band[1])
+    modulus, real, imaginary = statistics.phase_doubled(band)
+    assert torch.allclose(modulus, z.abs())
+    assert torch.allclose(torch.complex(real, imaginary), torch.polar(z.abs(), 2 * z.angle()))
+
+
+def test_flat_image_has_the_statistics_of_no_contrast():
+    model = Model((32, 32), n_scales=1, spatial_corr_width=5)
+    families = model.convert_to_dict(model(torch.full((1, 1, 32, 32), 0.3)))
+    assert families["pixel_statistics"][0, 0].tolist() == pytest.approx([0.3, 0, 0, 3, 0.3, 0.3], abs=1e-6)
+    assert families["magnitude_std"].abs().max() == 0
+
+
+def test_correlations_do_not_depend_on_contrast(image):
+    model = Model((64, 64), n_scales=2)
+    one, other = (model.convert_to_dict(model(x)) for x in (image, 7 * image + 2))
+    for name in one:
+        if "correlation" in name:
+            assert torch.allclose(one[name], other[name], atol=1e-9, equal_nan=True), name
+
+
+def test_single_precision_is_close_to_double(image):
+    model = Model((64, 64), n_scales=3)
+    double = model(255 * image)
+    single = model((255 * image).float())
+    assert single.dtype == torch.float32
+    assert ((single - double).abs() / double.abs().clamp_min(1)).max() < 1e-4
+
+
+def test_drawing(image):
+    model = Model((64, 64), n_scales=2)
+    figure, axes = model.plot_representation(model(image), batch_idx=1)
+    assert len(axes) == 8
+    assert len(model.update_plot(axes, model.convert_to_dict(model(image)))) >= len(axes)
+    plt.close(figure)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (((100, 64),), "divisible by 2"),
+        (((64, 64), 5), "at most 4 scales"),
+        (((64, 64), 0), "n_scales"),
+        (((64, 64), 2, 1), "n_orientations"),
+        (((64, 64), 2, 4, 6), "odd"),
+        (((64, 64), 4, 4, 7), "fewer lags"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_bad_arguments(arguments, message):
+    with pytest.raises(InputError, match=message):
+        Model(*arguments)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_bad_calls(image):
+    model = Model((64, 64), n_scales=2)
+    with pytest.raises(InputError, match="height and width"):
+        model(image[..., :32])
+    with pytest.raises(InputTypeError, match="convert it"):
+        model(image.half())
+    with pytest.raises(InputError, match="found \\[5\\]"):
+        model(image, scales=[5])
+    with pytest.raises(InputError, match="those of all scales"):
+        model.remove_scales(model(image, [0]), [0])
+    with pytest.raises(InputError, match="Expected a tensor of"):
+        model.convert_to_dict(model(image, [0]))
+    with pytest.raises(InputError, match="lacks"):
+        model.convert_to_tensor({})

@@ -1,0 +1,230 @@
+"""The steerable pyramid's interface: shapes, subsets, steering, packing, boundaries, band descriptions, errors."""
+
+import copy
+import pickle
+
+import jaxtyping
+import pytest
+import torch
+
+import metameric as mm
+from metameric._core.errors import InputError, InputTypeError, StateError
+
+Pyramid = mm.process.SteerablePyramidFreq
+
+
+@pytest.fixture
+def unchecked():
+    """Without the run-time type checks of the tests, as a user has it."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def image(rng):
+    return torch.rand(2, 1, 32, 48, generator=rng, dtype=torch.float64)
+
+
+def test_attributes_and_shapes(image):
+    pyramid = Pyramid((32, 48), order=2)
+    assert (pyramid.num_scales, pyramid.num_orientations, pyramid.order) == (3, 3, 2)
+    assert pyramid.scales == ["residual_lowpass", 2, 1, 0, "residual_highpass"]
+    coefficients = pyramid(image)
+    assert {name: tuple(value.shape[-2:]) for name, value in coefficients.items()} == pyramid.pyr_size
+    assert coefficients[1].shape == (2, 1, 3, 16, 24)
+    assert coefficients["residual_lowpass"].shape == (2, 1, 4, 6)
+
+
+def test_dtype_follows_the_image(image, dtype):
+    coefficients = Pyramid((32, 48), is_complex=True)(image.to(dtype))
+    assert coefficients["residual_highpass"].dtype == dtype
+    assert coefficients[0].dtype == dtype.to_complex()
+
+
+def test_subset_of_scales_equals_the_whole(image):
+    pyramid = Pyramid((32, 48))
+    whole = pyramid(image)
+    some = pyramid(image, scales=["residual_lowpass", 1])
+    assert list(some) == [1, "residual_lowpass"]
+    assert all(torch.equal(value, whole[name]) for name, value in some.items())
+    assert pyramid(image, scales=[]) == {}
+
+
+def test_no_scales_leaves_the_residuals(image):
+    pyramid = Pyramid((32, 48), height=0)
+    coefficients = pyramid(image)
+    assert torch.allclose(pyramid.recon_pyr(coefficients), image)
+    assert coefficients["residual_lowpass"].shape == image.shape
+
+
+def test_real_part_of_complex_pyramid_is_the_real_pyramid(image):
+    real, analytic = Pyramid((32, 48), order=4)(image), Pyramid((32, 48), order=4, is_complex=True)(image)
+    assert all(torch.allclose(analytic[scale].real, real[scale], atol=1e-12) for scale in range(3))
+
+
+def test_partial_reconstructions_add_up(image):
+    pyramid = Pyramid((32, 48), is_complex=True)
+    coefficients = pyramid(image)
+    levels = sum(pyramid.recon_pyr(coefficients, [level]) for level in pyramid.scales)
+    assert torch.allclose(levels, image, atol=1e-12)
+    bands = sum(pyramid.recon_pyr(coefficients, [0], [band]) for band in range(4))
+    assert torch.allclose(bands, pyramid.recon_pyr(coefficients, [0]), atol=1e-12)
+    assert not pyramid.recon_pyr(coefficients, []).any()
+
+
+def test_steering_to_own_orientations_is_identity(image):
+    pyramid = Pyramid((32, 48), order=3)
+    coefficients = pyramid(image)
+    angles = torch.arange(4, dtype=torch.float64) * torch.pi / 4
+    steered, weights = pyramid.steer_coeffs(coefficients, angles)
+    assert torch.allclose(steered[0], coefficients[0], atol=1e-12)
+    assert torch.allclose(weights[0], torch.eye(4, dtype=torch.float64), atol=1e-12)
+
+
+def test_steering_to_a_new_orientation_is_a_directional_derivative():
+    """Order 1 bands are a gradient: steered along a grating they keep it, across they lose it."""
+    rows, columns = torch.meshgrid(*[torch.arange(32, dtype=torch.float64)] * 2, indexing="ij")
+    grating = torch.cos(2 * torch.pi * (4 * columns + 4 * rows) / 32)[None, None]
+    pyramid = Pyramid((32, 32), order=1)
+    steered, _ = pyramid.steer_coeffs(pyramid(grating), [torch.pi / 4, -torch.pi / 4])
+    along, across = steered[1].abs().amax((0, 1, 3, 4))
+    assert across < 1e-12 < 0.1 < along
+
+
+@pytest.mark.parametrize("split_complex", [False, True])
+@pytest.mark.parametrize("is_complex", [False, True])
+@pytest.mark.parametrize("order", [0, 2])
+def test_packing_is_invertible(image, split_complex, is_complex, order):
+    pyramid = Pyramid((32, 48), order=order, is_complex=is_complex, downsample=False)
+    coefficients = pyramid(image)
+    tensor, info = pyramid.convert_pyr_to_tensor(coefficients, split_complex)
+    back = pyramid.convert_tensor_to_pyr(tensor, *info)
+    assert list(back) == list(coefficients)
+    assert all(torch.equal(back[name], value) for name, value in coefficients.items())
+
+
+def test_packing_needs_one_size(image):
+    pyramid = Pyramid((32, 48))
+    with pytest.raises(StateError, match="downsample=False"):
+        pyramid.convert_pyr_to_tensor(pyramid(image))
+
+
+def test_reflecting_boundary_sees_no_edge():
+    ramp = torch.linspace(0, 1, 64, dtype=torch.float64).expand(1, 1, 64, 64)
+    wrapped = Pyramid((64, 64))(ramp)[0].abs().amax()
+    reflected = Pyramid((64, 64), boundary="reflect")(ramp)[0].abs().amax()
+    assert reflected < 0.1 * wrapped
+
+
+def test_zero_boundary_equals_padding_by_hand(image):
+    padded = torch.zeros(2, 1, 64, 96, dtype=torch.float64)
+    padded[..., :32, :48] = image
+    by_hand = Pyramid((64, 96), height=2)(padded)
+    ours = Pyramid((32, 48), height=2, boundary="zero")(image)
+    assert ours[1].shape == (2, 1, 4, 16, 24)
+    assert torch.allclose(ours[1], by_hand[1][..., :16, :24], atol=1e-12)
+
+
+@pytest.mark.parametrize("boundary", ["reflect", "zero"])
+def test_other_boundaries_cannot_be_inverted(image, boundary):
+    pyramid = Pyramid((32, 48), boundary=boundary)
+    with pytest.raises(InputError, match="boundary='circular'"):
+        pyramid.recon_pyr(pyramid(image))
+
+
+@pytest.mark.parametrize("is_complex", [False, True])
+def test_filters_are_the_impulse_responses(is_complex):
+    pyramid = Pyramid((32, 32), is_complex=is_complex, downsample=False, tight_frame=False)
+    impulse = torch.zeros(32, 32, dtype=torch.float64)
+    impulse[16, 16] = 1
+    filters, responses = pyramid.filters("spatial"), pyramid(impulse)
+    for name in filters:
+        growth = 2.0 ** (name if isinstance(name, int) else 3 if name == "residual_lowpass" else 0)
+        assert torch.allclose(growth * filters[name], responses[name], atol=1e-12)
+    fourier = pyramid.filters("fourier")
+    spectrum = torch.fft.fftshift(torch.fft.fft2(torch.fft.ifftshift(filters[0], dim=(-2, -1))), dim=(-2, -1))
+    assert torch.allclose(spectrum, fourier[0], atol=1e-12)
+
+
+def test_description_agrees_with_the_filters():
+    pyramid = Pyramid((256, 256), order=3, is_complex=True)
+    bands = pyramid.describe_bands()
+    assert len(bands) == 4 * pyramid.num_scales
+    band = next(b for b in bands if b.scale == 1 and b.orientation == 0)
+    frequencies = torch.fft.fftshift(torch.fft.fftfreq(256))
+    profile = pyramid.filters("fourier")[1][0, 128].abs()
+    assert abs(frequencies[profile.argmax()]) == band.peak_frequency == 0.125
+    passed = frequencies[profile > profile.max() / 2]
+    assert torch.log2(passed[-1] / passed[0]) == pytest.approx(band.octave_bandwidth, abs=0.1)
+    envelope = pyramid.filters("spatial")[1][0].abs()
+    assert float((envelope[128] > envelope.max() / 2).sum()) == pytest.approx(band.extent_along, abs=1.5)
+    assert float((envelope[:, 128] > envelope.max() / 2).sum()) == pytest.approx(band.extent_across, abs=1.5)
+    assert [b.angle for b in bands[:4]] == [0, 45, 90, 135]
+
+
+def test_description_in_degrees_of_visual_angle():
+    pyramid = Pyramid((64, 64), order=0)
+    pixels, degrees = pyramid.describe_bands()[0], pyramid.describe_bands(pixels_per_degree=20)[0]
+    assert degrees.peak_frequency == pytest.approx(20 * pixels.peak_frequency)
+    assert degrees.extent_along == pytest.approx(pixels.extent_along / 20)
+    assert degrees.octave_bandwidth == pixels.octave_bandwidth
+    assert pixels.orientation_bandwidth == 180
+
+
+def test_state_is_empty_and_copies_work(image):
+    pyramid = Pyramid((32, 48))
+    expected = pyramid(image)[0]
+    assert not pyramid.state_dict()
+    for copied in (copy.deepcopy(pyramid), pickle.loads(pickle.dumps(pyramid))):
+        assert torch.equal(copied(image)[0], expected)
+
+
+def test_masks_made_in_inference_mode_serve_training(image):
+    pyramid = Pyramid((32, 48))
+    with torch.inference_mode():
+        pyramid(image)
+    wanted = image.clone().requires_grad_()
+    pyramid(wanted)[0].sum().backward()
+    assert torch.isfinite(wanted.grad).all()
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (dict(image_shape=(32,)), "two integers"),
+        (dict(image_shape=(32.0, 32)), "two integers"),
+        (dict(image_shape=(0, 32)), "positive"),
+        (dict(order=16), r"\[0, 15\]"),
+        (dict(order=2.5), r"\[0, 15\]"),
+        (dict(height=4), "at most 3"),
+        (dict(height=-1), "non-negative"),
+        (dict(height="x"), "'auto'"),
+        (dict(twidth=0), "twidth"),
+        (dict(boundary="edge"), "'circular', 'reflect' or 'zero'"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_bad_arguments(arguments, message):
+    with pytest.raises(InputError, match=message):
+        Pyramid(**{"image_shape": (32, 32), **arguments})
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_bad_calls(image):
+    pyramid = Pyramid((32, 48))
+    with pytest.raises(InputError, match="resize it"):
+        pyramid(image[..., :32])
+    with pytest.raises(InputTypeError, match="convert it"):
+        pyramid(image.half())
+    with pytest.raises(InputError, match="found \\[9\\]"):
+        pyramid(image, scales=[9])
+    coefficients = pyramid(image)
+    with pytest.raises(InputTypeError, match="levels"):
+        pyramid.recon_pyr(coefficients, levels="residual_lowpass")
+    with pytest.raises(InputError, match="bands"):
+        pyramid.recon_pyr(coefficients, bands=[4])
+    with pytest.raises(InputError, match="scales=None"):
+        pyramid.recon_pyr(pyramid(image, scales=[0]))
+    with pytest.raises(InputError, match="domain"):
+        pyramid.filters("time")
