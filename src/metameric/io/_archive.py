@@ -64,7 +64,7 @@ def read_archive(path: str | os.PathLike[str], kind: str) -> Archive:
     """
     if not looks_like_archive(path):
         raise FileError(
-            f"{path} is not a metameric file: it does not begin as one (first bytes {_first_bytes(path)[:8]!r}). "
+            f"{path} is not a metameric file: it does not begin as one (first bytes {first_bytes(path)[:8]!r}). "
             "Expected a file written by `save`."
         )
     with reading(path), safe_open(str(path), framework="pt") as file:
@@ -87,7 +87,7 @@ def read_archive(path: str | os.PathLike[str], kind: str) -> Archive:
 
 def looks_like_archive(path: str | os.PathLike[str]) -> bool:
     """Whether a file begins as a safetensors file does: the header's length in 8 bytes, then a JSON object."""
-    head = _first_bytes(path)
+    head = first_bytes(path)
     if not head:
         raise FileError(f"{path} is empty; expected a file written by `save`. It was perhaps cut short by a full disk.")
     return head[8:9] == b"{"
@@ -98,6 +98,10 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turn whatever goes wrong in taking a file apart into an error that names the file."""
     try:
         yield
+    except FileError as error:
+        if str(path) in str(error):
+            raise
+        raise FileError(f"{path} is damaged or not what it says it is: {error}") from error
     except MetamericError:
         raise
     except SafetensorError as error:
@@ -112,7 +116,8 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
         ) from error
 
 
-def _first_bytes(path: str | os.PathLike[str]) -> bytes:
+def first_bytes(path: str | os.PathLike[str]) -> bytes:
+    """Return the beginning of a file, or say why there is none."""
     if not os.path.exists(path):
         raise MissingFileError(f"there is no file {path}; expected one written by `save`.")
     if os.path.isdir(path):

@@ -1,7 +1,7 @@
 """Files that plenoptic 1.2 to 2.1 saved: pickles, read without letting them construct anything but tensors."""
 
 import os
-import pickle
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from metameric._core.errors import FileError, InputError
 from metameric._synthesis._archived import Archived
-from metameric.io._archive import reading
+from metameric.io._archive import first_bytes, reading
 from metameric.io._plenoptic_history import STIMULUS, History, eigenpairs
 from metameric.io._saved import Saved
 from metameric.io._tree import full_name
@@ -25,20 +25,29 @@ CALLABLE_PARTS = (2, 3)
 def read_dictionary(path: str | os.PathLike[str], device: Any, load_args: Mapping[str, Any]) -> dict[str, Any]:
     """Read the dictionary that plenoptic wrote. `torch.load` with `weights_only` refuses everything that runs code."""
     _check_load_args(load_args)
+    if not looks_like_torch(path):
+        raise FileError(f"{path} is neither a metameric file nor a plenoptic one; expected a file written by `save`.")
     try:
-        content = torch.load(path, map_location=device, **{**load_args, "weights_only": True})
-    except pickle.UnpicklingError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickle dialects; what matters is whether it can be read
+            content = torch.load(path, map_location=device, **{**load_args, "weights_only": True})
+    # Its reader meets arbitrary bytes, and what it raises then depends on them.
+    except Exception as error:
         raise FileError(
-            f"{path} is neither a metameric file nor a plenoptic one that is safe to read: it is damaged or asks for "
-            "more than tensors and plain values. Nothing in it was run."
+            f"{path} is neither a metameric file nor a plenoptic one that is whole and safe to read: it is damaged or "
+            "asks for more than tensors and plain values. Nothing in it was run."
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise FileError(f"{path} is neither a metameric file nor a whole plenoptic one: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("save_metadata"), dict):
         raise FileError(
             f"{path} holds a {type(content).__name__} that is no synthesis; expected one saved by plenoptic."
         )
     return content
+
+
+def looks_like_torch(path: str | os.PathLike[str]) -> bool:
+    """Whether a file begins as those of `torch.save` do: as a ZIP archive or a pickle."""
+    head = first_bytes(path)
+    return head.startswith((b"PK", b"\x80"))
 
 
 def read_plenoptic(path: str | os.PathLike[str], synthesis: Archived, load_args: Mapping[str, Any]) -> Saved:
