@@ -6,6 +6,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from metameric._core.tensors import norm, rows
+
 
 @runtime_checkable
 class Constraint(Protocol):
@@ -17,6 +19,18 @@ class Constraint(Protocol):
 
     def tangent(self, x: Tensor, direction: Tensor) -> Tensor:
         """Return the part of `direction` along which one can go from `x` without leaving the set at once."""
+        ...
+
+
+@runtime_checkable
+class Curved(Constraint, Protocol):
+    """A set whose tangent directions differ from point to point, or a combination of sets.
+
+    On a curved set even a constant gradient changes as one moves: solvers learn curvature from `intrinsic` gradients.
+    """
+
+    def intrinsic(self, x: Tensor, gradient: Tensor) -> Tensor:
+        """Return the gradient at `x` without its part perpendicular to the set."""
         ...
 
 
@@ -51,3 +65,8 @@ class Box:
 
 
 FREE = Free()
+
+
+def distance_to(constraint: Constraint, x: Tensor) -> Tensor:
+    """Return how far stimuli are from the set, root mean square over their elements, (batch,)."""
+    return norm(constraint.move(x, torch.zeros_like(x)) - x) / rows(x).shape[1] ** 0.5

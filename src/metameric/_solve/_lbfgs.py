@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from metameric._core.tensors import dot, norm, rows, spread
-from metameric._solve._constraint import Constraint
+from metameric._solve._constraint import Constraint, Curved
 from metameric._solve._line_search import Outcome, StrongWolfe
 from metameric._solve._point import Evaluate, Point
 from metameric._solve._solver import Memory, Step
@@ -114,7 +114,8 @@ class LBFGS:
     def _remember(self, memory: Memory, before: Point, outcome: Outcome, constraint: Constraint) -> None:
         after = outcome.point
         s = constraint.tangent(after.x, after.x - before.x)
-        y = constraint.tangent(after.x, after.gradient) - constraint.tangent(after.x, before.gradient)
+        old = constraint.intrinsic(before.x, before.gradient) if isinstance(constraint, Curved) else before.gradient
+        y = constraint.tangent(after.x, after.gradient) - constraint.tangent(after.x, old)
         curvature = dot(s, y).double()
         keep = outcome.improved & (curvature > 1e-10 * norm(s).double() * norm(y).double())
         if not bool(keep.any()):

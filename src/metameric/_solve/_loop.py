@@ -10,7 +10,7 @@ from torch import Tensor
 
 from metameric._core.tensors import norm, spread
 from metameric._objective._terms import Control, Objective
-from metameric._solve._constraint import FREE, Constraint
+from metameric._solve._constraint import FREE, Constraint, Curved
 from metameric._solve._interrupt import interruptible
 from metameric._solve._observe import Observer
 from metameric._solve._point import Evaluate, Point
@@ -192,15 +192,22 @@ class _Loop:
 
     def _row(self, run: Run, length: Tensor) -> dict[str, Tensor]:
         point = run.point
+        # On a curved set the gradient does not vanish at the optimum: what counts is the part along the set.
+        along = self.constraint.tangent(point.x, -point.gradient) if isinstance(self.constraint, Curved) else None
         scheduled = {} if self.schedule is None else {**run.control, "changes": self._changes(run)}
         return {
             **scheduled,
             **point.parts,
             "total": point.total,
             "gradient_norm": norm(point.gradient),
+            **({} if along is None else {"slope": _ratio(norm(along), norm(point.gradient))}),
             "step": length,
             "evaluations": run.counts,
         }
+
+
+def _ratio(part: Tensor, whole: Tensor) -> Tensor:
+    return part / torch.where(whole > 0, whole, torch.ones_like(whole))
 
 
 def _positions(wanted: Tensor, held: Tensor, n_problems: int) -> Tensor:

@@ -100,6 +100,29 @@ class Plateau(Stop):
         return (flat & trace.unchanged(self.window)).long() * self.status.code
 
 
+@dataclass(frozen=True)
+class Stationary(Stop):
+    """Converged where the objective is flat: nothing is left of the gradient but a fraction `tolerance`.
+
+    On a curved constraint, of the gradient itself (the rest is perpendicular to the set); elsewhere, of the largest
+    gradient seen since the objective last changed.
+    """
+
+    tolerance: float
+
+    def __call__(self, trace: Trace) -> Tensor:
+        """Return a status code per problem."""
+        if "slope" in trace:
+            flat = trace.last("slope") <= self.tolerance
+        else:
+            size = trace["gradient_norm"]
+            if "changes" in trace:
+                same = trace["changes"] == trace.last("changes")
+                size = torch.where(same, size, torch.zeros_like(size))
+            flat = size[-1] <= self.tolerance * size.max(0).values
+        return flat.long() * Status.CONVERGED.code
+
+
 class Never(Stop):
     """Go on to the step limit."""
 
