@@ -63,8 +63,9 @@ def contact_sheet(
     cell = (max(s[0] for s in sizes), max(s[1] for s in sizes))
     n_columns = min(columns or math.ceil(math.sqrt(len(found))), len(found))
     sheet = _sheet(found, sizes, limits, vrange, scale, n_columns, cell, labels is not None)
-    head = 26
-    figure = new_figure(sheet.shape[1], sheet.shape[0] + head)
+    head, heading = 26, _heading(title, limits, scale)
+    # Wide enough for its heading.
+    figure = new_figure(max(sheet.shape[1], 7 * len(heading) + 20), sheet.shape[0] + head)
     ax = figure.add_axes((0, 0, 1, 1))
     place(ax, 0, 0, sheet.shape[:2])
     ax.imshow(sheet, interpolation="nearest", aspect="auto")
@@ -75,7 +76,7 @@ def contact_sheet(
         y = _GAP + row * (cell[0] + _GAP + _LABEL) + cell[0] + 2
         ax.text(x, y, label, ha="center", va="top", fontsize=FONT_SIZE - 1, color="#222222")
     middle = 1 - head / 2 / figure.bbox.height
-    figure.text(0.5, middle, _heading(title, limits, scale), ha="center", va="center", fontsize=FONT_SIZE)
+    figure.text(0.5, middle, heading, ha="center", va="center", fontsize=FONT_SIZE)
     return figure
 
 
