@@ -24,7 +24,7 @@ EXACT = {
     "std_reconstructed": 1e-5,
     "cross_orientation_correlation_magnitude": 2e-5,
     "magnitude_std": 1e-5,
-    "cross_scale_correlation_magnitude": 1e-5,
+    "cross_scale_correlation_magnitude": 2e-5,
     "cross_scale_correlation_real": 1e-5,
     "var_highpass_residual": 2e-5,
 }

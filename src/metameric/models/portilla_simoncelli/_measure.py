@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from metameric.models.portilla_simoncelli import _statistics as statistics
+from metameric.models.portilla_simoncelli._moments import Moments
 
 Measured = dict[str, Tensor]
 
@@ -36,54 +37,43 @@ def low_statistics(low: Tensor, power: Tensor, width: int, floor: Tensor, image_
     }
 
 
-def band_statistics(band: Tensor, width: int, floor: Tensor) -> tuple[Measured, Tensor]:
-    """Statistics of the magnitudes of the bands of one scale, and the magnitudes.
+def band_statistics(moments: Moments, floor: Tensor) -> Measured:
+    """Statistics of the bands of one scale and, where the moments include parents, of bands with parents.
 
     Parameters
     ----------
-    band
-        Real and imaginary parts, (..., 2, orientation, height, width).
-    width
-        Number of lags per axis.
+    moments
+        Raw moments of the coefficients.
     floor
         Variance that counts as zero, (...).
     """
-    magnitude = statistics.magnitude(band)
-    power = statistics.power_spectrum(magnitude)
-    covariance = statistics.autocovariance(power, magnitude.shape[-1], width)
-    variance = covariance[..., width // 2, width // 2]
     each = floor[..., None]
-    autocorrelation = statistics.over(covariance, variance[..., None, None], each[..., None, None])
+    centre = moments.lags.shape[-1] // 2
+    variance = moments.lags[..., centre, centre]
     deviation = statistics.root(variance, each)
+    autocorrelation = statistics.over(moments.lags, variance[..., None, None], each[..., None, None])
+    across = moments.mm - _outer(moments.m, moments.m)
     measured = {
         "auto_correlation_magnitude": autocorrelation.movedim(-3, -1),
-        "cross_orientation_correlation_magnitude": normalised(
-            statistics.cross_covariance(magnitude, magnitude), deviation, deviation, floor
-        ),
+        "cross_orientation_correlation_magnitude": normalised(across, deviation, deviation, floor),
         "magnitude_std": deviation,
     }
-    return measured, magnitude
-
-
-def parent_statistics(band: Tensor, magnitude: Tensor, deviation: Tensor, parent: Tensor, floor: Tensor) -> Measured:
-    """Correlations of bands with the bands of the next coarser scale, `parent`, on the same grid."""
-    doubled = statistics.phase_doubled(parent)
-    real, coarse = band.select(-4, 0), doubled.select(-4, 0)
-    phases = doubled.narrow(-4, 1, 2).flatten(-4, -3)
-    each = floor[..., None]
-    coarse_variance = statistics.second_moment(coarse) - coarse.mean((-2, -1)).square()
-    coarse_deviation = statistics.root(coarse_variance, each)
+    if moments.mp is None:
+        return measured
+    magnitudes = moments.mp - _outer(moments.m, moments.p)
+    coarse = statistics.root(moments.pp - moments.p.square(), each)
     # Real parts have no mean; that of the doubled phases is small and left in.
-    amplitude, phase_amplitude = (statistics.root(statistics.second_moment(part), each) for part in (real, phases))
-    magnitudes = statistics.cross_covariance(magnitude, coarse)
-    reals = statistics.cross_moment(real, phases)
-    return {
-        "cross_scale_correlation_magnitude": normalised(magnitudes, deviation, coarse_deviation, floor),
-        "cross_scale_correlation_real": normalised(reals, amplitude, phase_amplitude, floor),
+    amplitude, phase_amplitude = statistics.root(moments.aa, each), statistics.root(moments.uu, each)
+    return measured | {
+        "cross_scale_correlation_magnitude": normalised(magnitudes, deviation, coarse, floor),
+        "cross_scale_correlation_real": normalised(moments.au, amplitude, phase_amplitude, floor),
     }
+
+
+def _outer(first: Tensor, second: Tensor) -> Tensor:
+    return first[..., :, None] * second[..., None, :]
 
 
 def normalised(covariance: Tensor, first_deviation: Tensor, second_deviation: Tensor, floor: Tensor) -> Tensor:
     """Covariances of one set of planes with another as correlations."""
-    scale = first_deviation[..., :, None] * second_deviation[..., None, :]
-    return statistics.over(covariance, scale, floor[..., None, None])
+    return statistics.over(covariance, _outer(first_deviation, second_deviation), floor[..., None, None])

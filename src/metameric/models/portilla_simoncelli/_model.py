@@ -12,7 +12,8 @@ from metameric._core.errors import InputError
 from metameric.models.portilla_simoncelli import _statistics as statistics
 from metameric.models.portilla_simoncelli._arguments import check_options
 from metameric.models.portilla_simoncelli._layout import Layout, Representation, Scale
-from metameric.models.portilla_simoncelli._measure import Measured, band_statistics, low_statistics, parent_statistics
+from metameric.models.portilla_simoncelli._measure import Measured, band_statistics, low_statistics
+from metameric.models.portilla_simoncelli._moments import moments
 from metameric.models.portilla_simoncelli._plot import draw, grouped
 from metameric.models.portilla_simoncelli._transform import highpass_amplitude, low_amplitude, texture_bank
 from metameric.process.steerable._arguments import check_image, check_names, check_shape
@@ -145,12 +146,9 @@ class PortillaSimoncelli(nn.Module):
             scaled = floor * 16**scale
             at[scale] = low_statistics(low, power_of_low, self.spatial_corr_width, scaled, pixels[..., 1])
         for scale in bands:
-            band = outputs["band", scale].unflatten(-3, (2, -1))
-            measured, magnitude = band_statistics(band, self.spatial_corr_width, floor * 16**scale)
-            if scale in parents:
-                parent = outputs["parent", scale].unflatten(-3, (2, -1))
-                measured |= parent_statistics(band, magnitude, measured["magnitude_std"], parent, floor * 16**scale)
-            at[scale] |= measured
+            parts = [outputs.get((kind, scale)) for kind in ("band", "parent")]
+            planes = [None if part is None else part.unflatten(-3, (2, -1)) for part in parts]
+            at[scale] |= band_statistics(moments(*planes, self.spatial_corr_width), floor * 16**scale)
         highpass = (power * self._weight("highpass", image)).sum((-2, -1))
         return self._assemble(at, pixels, highpass[..., None])
 

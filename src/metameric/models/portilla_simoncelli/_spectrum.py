@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, fft
 
 
-def _without_mean(image: Tensor) -> Tensor:
+def without_mean(image: Tensor) -> Tensor:
+    """Half spectrum per pixel, zero at zero frequency."""
     spectrum = fft.rfft2(image, norm="forward")
     # The mean must go before squaring: its square can exceed the rest by more than the precision holds.
     edge = torch.ones(spectrum.shape[-2:], dtype=image.dtype, device=image.device)
@@ -23,7 +24,7 @@ class PowerSpectrum(torch.autograd.Function):
 
     @staticmethod
     def forward(image: Tensor) -> Tensor:
-        spectrum = _without_mean(image)
+        spectrum = without_mean(image)
         return spectrum.real.square() + spectrum.imag.square()
 
     @staticmethod
@@ -34,19 +35,15 @@ class PowerSpectrum(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (image,) = ctx.saved_tensors
-        spectrum = _without_mean(image)
+        spectrum = without_mean(image)
         columns = image.shape[-1]
-        # irfft2 counts inner columns twice, for their mirror images; the outer ones stand for themselves alone.
-        once = torch.ones(spectrum.shape[-1], dtype=image.dtype, device=image.device)
-        once[0] = 2
-        if columns % 2 == 0:
-            once[-1] = 2
+        once = once_columns(columns, image.dtype, image.device)
         return fft.irfft2(spectrum * (gradient * once), s=image.shape[-2:], norm="backward")
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor) -> Tensor:
         (image,) = ctx.saved_tensors
-        spectrum, change = _without_mean(image), _without_mean(tangent)
+        spectrum, change = without_mean(image), without_mean(tangent)
         return 2 * (spectrum.real * change.real + spectrum.imag * change.imag)
 
 
@@ -66,3 +63,14 @@ def lag_matrices(
     right = times * torch.cat([across.cos(), across.sin()], dim=1)
     with torch.inference_mode(False):
         return left.to(device=device, dtype=dtype), right.to(device=device, dtype=dtype)
+
+
+@lru_cache(maxsize=128)
+def once_columns(columns: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Weights that undo how irfft2 counts inner columns twice, for their mirror images, and outer ones once."""
+    with torch.inference_mode(False):
+        weights = torch.ones(columns // 2 + 1, dtype=dtype, device=device)
+        weights[0] = 2
+        if columns % 2 == 0:
+            weights[-1] = 2
+        return weights
