@@ -66,7 +66,8 @@ def read_plenoptic(path: str | os.PathLike[str], synthesis: Archived, load_args:
         if method == "Eigendistortion":
             return replace(saved, finish=partial(eigenpairs, content))
         if content.get(STIMULUS[method]) is None:
-            return saved
+            derived = {k: content[k] for k in ("_target_representation",) if k in content}
+            return replace(saved, attributes=derived)
         history = History(content, STIMULUS[method])
         return replace(saved, attributes=history.attributes(), snapshots=history.snapshots(), finish=history.finish)
 

@@ -1,14 +1,16 @@
 """plenoptic's one optimiser for a batch -> metameric's one per problem."""
 
 import inspect
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from metameric._solve._torch_optim import TorchOptim
-from metameric.io._tree import OPTIM, Foreign
+from metameric.io._tree import OPTIM, Foreign, optim_class
+from metameric.io._warning import LoadWarning
 
 
 def saved_solver(content: Mapping[str, Any]) -> TorchOptim:
@@ -27,10 +29,11 @@ def _by_name(name: str, state: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Find a class of `torch.optim` and the options with which its state says it was made; else a placeholder."""
     short = name.split(".")[-1]
     for namespace in OPTIM.values():
-        kind = getattr(namespace, short, None)
-        if isinstance(kind, type) and name.startswith("torch.optim."):
+        kind = optim_class(namespace, short)
+        if kind is not None and name.startswith("torch.optim."):
             parameters = list(inspect.signature(kind).parameters.values())[1:]
-            options = {p.name: state[p.name] for p in parameters if p.name in state}
+            # `last_epoch` is an option too, but one that says where to go on, which the state does.
+            options = {p.name: state[p.name] for p in parameters if p.name in state and p.name != "last_epoch"}
             needed = [p.name for p in parameters if p.default is p.empty and p.name not in options]
             return (Foreign(name) if needed else kind), options
     return Foreign(name), {}
@@ -38,10 +41,30 @@ def _by_name(name: str, state: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
 
 def saved_memory(content: Mapping[str, Any], x: Tensor) -> dict[str, Any]:
     """Divide the state of one optimiser for the whole batch among one optimiser per problem."""
-    _, state = content["_optimizer"]
+    name, state = content["_optimizer"]
     _, scheduler = content.get("_scheduler", (None, {}))
-    engines = [{"optimizer": _of_problem(state, i, x.shape), "scheduler": scheduler or None} for i in range(x.shape[0])]
-    return {"engines": engines}
+    divisible = len(x) == 1 or all(t.ndim == 0 or t.shape == x.shape for t in _tensors(state))
+    if not divisible:
+        warnings.warn(
+            f"the saved {name} took the batch of {len(x)} for one problem; each has an optimizer of its own here, which "
+            "begins without memory.",
+            LoadWarning,
+            stacklevel=2,
+        )
+    return {
+        "engines": [
+            {"optimizer": _of_problem(state, i, x.shape) if divisible else None, "scheduler": scheduler or None}
+            for i in range(len(x))
+        ]
+    }
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _tensors(item)
 
 
 def _of_problem(value: Any, i: int, shape: torch.Size) -> Any:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from metameric._core.batched import name_of
 from metameric._core.errors import InputError
 from metameric._solve._constraint import Constraint
 from metameric._solve._loop import Run
@@ -10,7 +9,7 @@ from metameric._solve._solver import Solver
 from metameric._solve._torch_optim import TorchOptim
 from metameric._synthesis._archived import Loaded
 from metameric.io._run import memory_to_tree, revived
-from metameric.io._tree import Foreign, foreign_names
+from metameric.io._tree import Foreign, foreign_names, full_name
 
 
 def complete(
@@ -62,9 +61,9 @@ def _names(thing: Any) -> tuple[str, ...]:
 
 
 def _name(thing: Any) -> str:
-    if isinstance(thing, Foreign):
-        return thing.name.split(".")[-1]
-    return "None" if thing is None else name_of(thing)
+    if thing is None:
+        return "None"
+    return (thing.name if isinstance(thing, Foreign) else full_name(thing)).split(".")[-1]
 
 
 def _expect(what: str, saved: tuple[str, ...], given: tuple[str, ...]) -> None:

@@ -106,7 +106,8 @@ def _engine_to_tree(engine: Engine | dict[str, Any]) -> dict[str, Any]:
 
 def _engine(solver: TorchOptim, x: Tensor, state: Mapping[str, Any]) -> Engine:
     engine = solver.start(Point(x, x.new_zeros(1), {}, torch.zeros_like(x)))["engines"][0]
-    engine.optimizer.load_state_dict(state["optimizer"])
+    if state["optimizer"] is not None:
+        engine.optimizer.load_state_dict(state["optimizer"])
     if (engine.scheduler is None) != (state["scheduler"] is None):
         raise FileError("the run has a learning-rate scheduler and its solver has none, or the other way round.")
     if engine.scheduler is not None:

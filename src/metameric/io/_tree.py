@@ -165,8 +165,14 @@ def _unpack_object(node: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
     return kind(**{key: unpack(item, tensors) for key, item in node["fields"].items()})
 
 
-def _unpack_optim(namespace: Any, name: Any) -> Any:
-    found = getattr(namespace, str(name), None)
-    if not (inspect.isclass(found) and issubclass(found, _BASES)):
+def _unpack_optim(namespace: Any, name: Any) -> type:
+    found = optim_class(namespace, str(name))
+    if found is None:
         raise FileError(f"{namespace.__name__}.{name} was found, which this torch {torch.__version__} does not have.")
     return found
+
+
+def optim_class(namespace: Any, name: str) -> type | None:
+    """Return the optimiser or scheduler of this name in `torch.optim` or `torch.optim.lr_scheduler`, if there is one."""
+    found = getattr(namespace, name, None)
+    return found if isinstance(found, type) and issubclass(found, _BASES) else None
