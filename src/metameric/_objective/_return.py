@@ -21,7 +21,7 @@ class Return:
     power: Tensor
     low: float = -torch.inf
     high: float = torch.inf
-    tolerance: float = 1e-4
+    tolerance: float = 3e-4
     max_evaluations: int = 12
 
     def inside(self, x: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ class Return:
             near = excess.abs() <= self.tolerance
             found[pending[near]] = trial[near]
             done[pending[near]] = True
-            go_on = ~near & torch.isfinite(excess)
+            go_on = ~near & torch.isfinite(excess) & ~step.leads_away(pending, excess.double())
             pending = pending[go_on]
             if pending.numel() == 0:
                 break
@@ -78,6 +78,11 @@ class _Secant:
         self.excess = torch.full_like(self.slope, torch.nan)
         self.low = torch.full_like(self.slope, -torch.inf)
         self.high = torch.full_like(self.slope, torch.inf)
+
+    def leads_away(self, i: Tensor, excess: Tensor) -> Tensor:
+        """Return where scaling has brought the metric no nearer and its level is not between two scales either."""
+        enclosed = torch.isfinite(self.low[i]) & torch.isfinite(self.high[i])
+        return (excess.abs() >= self.excess[i].abs()) & ((excess > 0) == (self.excess[i] > 0)) & ~enclosed
 
     def __call__(self, i: Tensor, excess: Tensor) -> Tensor:
         """Take in the excess found at the last scale of the problems `i`, and return the scale to try next."""

@@ -184,7 +184,7 @@ class Competition(IterativeSynthesis):
 
     def synthesize(
         self,
-        max_iter: int = 300,
+        max_iter: int = 100,
         store_progress: bool | int = False,
         stop_criterion: Number | None = None,
         stop_iters_to_check: int = 20,
