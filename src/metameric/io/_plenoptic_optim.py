@@ -46,8 +46,8 @@ def saved_memory(content: Mapping[str, Any], x: Tensor) -> dict[str, Any]:
     divisible = len(x) == 1 or all(t.ndim == 0 or t.shape == x.shape for t in _tensors(state))
     if not divisible:
         warnings.warn(
-            f"the saved {name} took the batch of {len(x)} for one problem; each has an optimizer of its own here, which "
-            "begins without memory.",
+            f"the saved {name} took the batch of {len(x)} for one problem; each has an optimizer of its own here, "
+            "which begins without memory.",
             LoadWarning,
             stacklevel=2,
         )

@@ -7,7 +7,6 @@ dictionaries whose keys are not text, metameric's own records (frozen dataclasse
 
 import dataclasses
 import importlib
-import inspect
 import math
 import pkgutil
 from typing import Any
@@ -173,6 +172,6 @@ def _unpack_optim(namespace: Any, name: Any) -> type:
 
 
 def optim_class(namespace: Any, name: str) -> type | None:
-    """Return the optimiser or scheduler of this name in `torch.optim` or `torch.optim.lr_scheduler`, if there is one."""
+    """Return the optimiser or scheduler of this name in a namespace of `torch.optim`, if there is one."""
     found = getattr(namespace, name, None)
     return found if isinstance(found, type) and issubclass(found, _BASES) else None
