@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from metameric._core.tensors import norm, rows
+from metameric._core.types import Number
 
 
 @runtime_checkable
@@ -51,8 +52,8 @@ class Free:
 class Box:
     """Every value between `low` and `high`."""
 
-    low: float = 0.0
-    high: float = 1.0
+    low: Number = 0.0
+    high: Number = 1.0
 
     def move(self, x: Tensor, step: Tensor) -> Tensor:
         """Go and clip."""

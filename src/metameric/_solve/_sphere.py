@@ -1,7 +1,7 @@
 """Curved sets of stimuli: given mean and contrast, given norm, given power spectrum, given pixels."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -10,28 +10,28 @@ from metameric._core.tensors import norm, rows, spread
 from metameric._core.types import Number
 
 
-class Projection(Protocol):
-    """What the sets of this file are made of: the nearest point of the set, differentiable."""
-
-    def project(self, x: Tensor) -> Tensor:
-        """Return the nearest stimuli on the set."""
-        ...
-
-
-class _Projected:
+class Projected(ABC):
     """A set on which one moves by going straight and coming back to the nearest point."""
 
-    def move(self: Projection, x: Tensor, step: Tensor) -> Tensor:
+    @abstractmethod
+    def project(self, x: Tensor) -> Tensor:
+        """Return the nearest stimuli on the set, differentiably."""
+
+    @abstractmethod
+    def tangent(self, x: Tensor, direction: Tensor) -> Tensor:
+        """Return the part of `direction` along the set at `x`."""
+
+    def move(self, x: Tensor, step: Tensor) -> Tensor:
         """Go and return to the set."""
         return self.project(x + step)
 
     def intrinsic(self, x: Tensor, gradient: Tensor) -> Tensor:
         """Return the gradient's part along the set."""
-        return self.tangent(x, gradient)  # type: ignore[attr-defined]
+        return self.tangent(x, gradient)
 
 
 @dataclass(frozen=True)
-class ContrastSphere(_Projected):
+class ContrastSphere(Projected):
     """Stimuli of a given mean and standard deviation: a sphere within a hyperplane.
 
     Parameters
@@ -79,7 +79,7 @@ class ContrastSphere(_Projected):
 
 
 @dataclass(frozen=True)
-class NormSphere(_Projected):
+class NormSphere(Projected):
     """Stimuli at a given Euclidean distance from zero, or from a stimulus `center`.
 
     Parameters
@@ -114,7 +114,7 @@ class NormSphere(_Projected):
 
 
 @dataclass(frozen=True)
-class FixedSpectrum(_Projected):
+class FixedSpectrum(Projected):
     """Stimuli with the Fourier amplitudes of another one: only phases are free.
 
     Parameters
@@ -146,7 +146,7 @@ class FixedSpectrum(_Projected):
 
 
 @dataclass(frozen=True)
-class FixedPixels(_Projected):
+class FixedPixels(Projected):
     """Stimuli that agree with another one where a mask says so.
 
     Parameters

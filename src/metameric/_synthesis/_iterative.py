@@ -94,10 +94,13 @@ class IterativeSynthesis(Archived, ABC):
         stop: Stop,
         progress: bool | None,
         observers: Sequence[Observer],
+        batch_size: int | None = None,
     ) -> SynthesisResult:
         """Run the loop, or run it on, and keep what comes of it whatever happens."""
         if not isinstance(max_iter, int) or max_iter < 0:
             raise InputError(f"max_iter is {max_iter!r}; expected a whole number of iterations, 0 or more.")
+        if batch_size is not None and batch_size < 1:
+            raise InputError(f"batch_size is {batch_size}; expected at least 1, or None for everything at once.")
         require_complete(self, "synthesize")
         self._set_store_progress(store_progress)
         bar = ProgressBar(type(self).__name__, self._bar, disable=None if progress is None else not progress)
@@ -115,6 +118,7 @@ class IterativeSynthesis(Archived, ABC):
             constraint=self._constraint,
             observers=watchers,
             run=self._run,
+            batch_size=batch_size,
         )
         return self.result
 
@@ -151,7 +155,7 @@ class IterativeSynthesis(Archived, ABC):
         figures, meaning = self._figures()
         return SynthesisResult(
             method=type(self).__name__,
-            stimulus=self._run.x,
+            stimulus=self._stimulus,
             status=self._run.status,
             figures=figures,
             meaning=meaning,
@@ -167,8 +171,12 @@ class IterativeSynthesis(Archived, ABC):
     @property
     def _stimulus(self) -> Tensor:
         if self._run is not None:
-            return self._run.x
-        return torch.empty(0) if self._start is None else self._start
+            return self._decode(self._run.x)
+        return torch.empty(0) if self._start is None else self._decode(self._start)
+
+    def _decode(self, x: Tensor) -> Tensor:
+        """Return the stimuli that belong to what the solver moves; the same, unless a subclass parametrises."""
+        return x
 
     @property
     def losses(self) -> Tensor:
@@ -208,7 +216,7 @@ class IterativeSynthesis(Archived, ABC):
         images = list(self._snapshots.images)
         if self._snapshots.iterations[-1:] != [self._run.iteration]:
             images.append(self._run.x.cpu())
-        return torch.stack(images)
+        return torch.stack([self._decode(image.to(self._run.x)).cpu() for image in images])
 
     def _stored_iterations(self) -> list[int]:
         if self._snapshots is None or self._run is None:

@@ -1,0 +1,175 @@
+"""Most and least exciting inputs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from metameric._core.batched import name_of
+from metameric._core.errors import InputError, ModelError
+from metameric._core.random import uniform
+from metameric._core.types import Number
+from metameric._objective._composed import Change, Transform
+from metameric._objective._exciting import Penalised
+from metameric._solve._constraint import FREE, Box, Constraint
+from metameric._solve._sphere import ContrastSphere, FixedPixels
+from metameric._solve._together import Intersection
+from metameric._synthesis._synthesis import Synthesis
+from metameric.validate._probe import check, probe
+
+
+class MostExcitingInput(Synthesis):
+    """Find stimuli that drive a response as far as stimuli of their mean and contrast can (Walker et al. 2019).
+
+    The set of given mean and contrast is a sphere, on which L-BFGS moves without ever leaving it.
+
+    Parameters
+    ----------
+    response
+        Callable from stimuli (batch, ...) to one value for each, (batch,), such as `UnitResponse`.
+    image_shape
+        Shape of the stimuli, (batch, ...); batch entries start from different noise.
+    mean, std
+        Mean and standard deviation of every stimulus (of the population, not the unbiased one). None leaves the mean,
+        or both, free.
+    allowed_range
+        Lowest and highest value; None allows any.
+    mask
+        True where mean and contrast are measured, broadcastable to a stimulus; all else is held at `mean`.
+    least
+        Find the least exciting input instead.
+    constraint
+        Another constraint, in place of the four before.
+    penalty_function, penalty_lambda
+        Callable of a stimulus giving one number, and what it costs.
+    data, parametrization, transforms, precondition, dtype, device
+        As for `Synthesis`.
+
+    Raises
+    ------
+    ValueError
+        If the response is not (batch,), or no stimulus can have this mean and contrast within this range.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> w = torch.randn(16, 16, generator=torch.Generator().manual_seed(0))
+    >>> mei = mm.MostExcitingInput(lambda x: (w * x).sum((1, 2, 3)), (1, 1, 16, 16), mean=0.0, std=1.0)
+    >>> result = mei.synthesize(progress=False)
+    >>> best = (w - w.mean()) / w.std(correction=0)
+    >>> torch.allclose(mei.stimulus[0, 0], best, atol=1e-2)
+    True
+    """
+
+    _bar = ("response",)
+    _maximise = True
+
+    def __init__(
+        self,
+        response: Callable[..., Tensor],
+        image_shape: Sequence[int],
+        *,
+        mean: Number | None = 0.5,
+        std: Number | None = 0.2,
+        allowed_range: tuple[Number, Number] | None = None,
+        mask: Tensor | None = None,
+        least: bool = False,
+        constraint: Constraint | None = None,
+        penalty_function: Callable[..., Tensor] | None = None,
+        penalty_lambda: Number = 0.1,
+        data: Mapping[str, Tensor] | None = None,
+        parametrization: Change | None = None,
+        transforms: Sequence[Transform] = (),
+        precondition: Change | None = None,
+        dtype: torch.dtype = torch.float32,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        self._response, self._least = response, least
+        self._penalty_function, self._penalty_lambda = penalty_function, penalty_lambda
+        super().__init__(
+            Penalised(response, -1.0 if least else 1.0, penalty_function, penalty_lambda),
+            image_shape,
+            data=data,
+            constraint=constraint or contrast_constraint(mean, std, allowed_range, mask),
+            parametrization=parametrization,
+            transforms=transforms,
+            precondition=precondition,
+            dtype=dtype,
+            device=device,
+        )
+        self._check_response()
+
+    def _check_response(self) -> None:
+        data = {name: value[:1] for name, value in self._data.items()}
+        noise = self._constraint.move(uniform([0], self._blank[:1]), torch.zeros_like(self._blank[:1]))
+        found = check(probe(self._response, noise, data))
+        if found.shape != (1,):
+            raise ModelError(
+                f"{name_of(self._response)} returned shape {tuple(found.shape)} for one stimulus; expected (1,), one "
+                "value for each stimulus (mm.UnitResponse picks a unit, a channel or a layer of a model)."
+            )
+
+    # Reading --------------------------------------------------------------------------------------------------------
+
+    def _figures(self) -> tuple[dict[str, Tensor], dict[str, str]]:
+        response = self._column("response")
+        figures = {"response": response[-1], "initial_response": response[0]}
+        if self._penalty_function is not None:
+            figures["penalty"] = self._column("penalty")[-1]
+        quality, meaning = self._quality()
+        return {**figures, **quality}, {"response": name_of(self._response), **meaning}
+
+    def _series(self) -> dict[str, Tensor]:
+        return {**super()._series(), "responses": self.responses}
+
+    def _settings(self) -> dict[str, Any]:
+        settings = super()._settings()
+        del settings["objective"]
+        return {
+            "response": self._response,
+            "least": self._least,
+            "penalty_function": self._penalty_function,
+            "penalty_lambda": self._penalty_lambda,
+            **settings,
+        }
+
+    @torch.no_grad()
+    def _behaviour(self) -> dict[str, Tensor]:
+        known = super()._behaviour()
+        known["response"] = known.pop("objective")
+        return known
+
+    @property
+    def response(self) -> Callable[..., Tensor]:
+        """The response."""
+        return self._response
+
+    @property
+    def responses(self) -> Tensor:
+        """Response at every iteration, (iterations + 1, batch)."""
+        return self._column("response")
+
+
+def contrast_constraint(
+    mean: Number | None, std: Number | None, allowed_range: tuple[Number, Number] | None, mask: Tensor | None
+) -> Constraint:
+    """Return the set of stimuli with a mean and a contrast, within a range; `mask` as in `MostExcitingInput`."""
+    if std is not None and not std > 0:
+        raise InputError(f"std is {std}; expected more than 0, or None.")
+    members: list[Constraint] = [] if std is None else [ContrastSphere(mean, std, mask)]
+    if allowed_range is not None:
+        low, high = allowed_range
+        if not low < high:
+            raise InputError(f"allowed_range is {allowed_range}; expected (low, high) with low < high.")
+        if mean is not None and std is not None and not std**2 <= (mean - low) * (high - mean):
+            raise InputError(
+                f"no stimulus within [{low:g}, {high:g}] has mean {mean:g} and standard deviation {std:g}; expected at "
+                f"most {max(0.0, (mean - low) * (high - mean)) ** 0.5:.3g} for that mean."
+            )
+        members.append(Box(low, high))
+    if mask is not None:
+        members.append(FixedPixels(~mask.bool(), 0.0 if mean is None else mean))
+    if not members:
+        return FREE
+    return members[0] if len(members) == 1 and std is not None else Intersection(*members)
