@@ -12,7 +12,7 @@ from torch import Tensor
 from metameric._core.errors import InputError
 from metameric._core.tensors import dot
 from metameric._core.types import Batch
-from metameric._objective._jacobian import Jacobian, Mode
+from metameric._objective._jacobian import Jacobian
 from metameric._objective._noise import ResponseNoise, as_noise
 
 # Elements of stimuli below which running several vectors as one batch saves more overhead than it costs in cache.
@@ -60,7 +60,7 @@ class FisherInformation:
         image: Batch,
         noise: ResponseNoise | float | Tensor | str | None = None,
         *,
-        mode: Mode = "auto",
+        mode: str = "auto",
         vectors_at_once: int | None = None,
     ) -> None:
         self.model, self.image = model, image.detach()
@@ -170,7 +170,7 @@ class FisherInformation:
             # One width is kept besides the last: graphs are large.
             self._wide = {w: j for w, j in self._wide.items() if w == self.vectors_at_once}
             repeats = (k, *(1,) * (self.image.ndim - 1))
-            self._wide[k] = Jacobian(self.model, self.image.repeat(repeats), self._jacobian.mode)  # type: ignore[arg-type]
+            self._wide[k] = Jacobian(self.model, self.image.repeat(repeats), self._jacobian.mode)
         return self._wide[k]
 
     def _units(self, n: int) -> Tensor:

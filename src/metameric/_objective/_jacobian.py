@@ -1,8 +1,9 @@
 """Products with a model's Jacobian at one stimulus, linearised once and applied many times."""
 
 import logging
+import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -15,7 +16,6 @@ from metameric._core.random import generator
 from metameric._core.tensors import dot, norm, rows
 from metameric._core.types import Batch
 
-Mode = Literal["auto", "reverse", "forward"]
 Response = Float[Tensor, "batch response"]
 
 _log = logging.getLogger("metameric")
@@ -69,7 +69,7 @@ class Jacobian:
     tensor([[2., 6.]])
     """
 
-    def __init__(self, model: Callable[..., Any], image: Batch, mode: Mode = "auto") -> None:
+    def __init__(self, model: Callable[..., Any], image: Batch, mode: str = "auto") -> None:
         if mode not in ("auto", "reverse", "forward"):
             raise InputError(f"mode is {mode!r}; expected 'auto', 'reverse' or 'forward'.")
         self.model = model
@@ -143,7 +143,9 @@ class Jacobian:
         return product
 
     def _forward(self, tangent: Tensor) -> Tensor:
-        with torch.no_grad(), forward_ad.dual_level():
+        with warnings.catch_warnings(), torch.no_grad(), forward_ad.dual_level():
+            # PyTorch's own forward rules still use what it has deprecated.
+            warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
             dual = flatten_response(self.model(forward_ad.make_dual(self.image, tangent.contiguous())))
             product = forward_ad.unpack_dual(dual).tangent
         return torch.zeros_like(self.response) if product is None else product

@@ -15,7 +15,7 @@ from torch import Tensor
 from metameric._core.errors import InputError
 from metameric._solve._status import Status
 
-Vectors = Float[Tensor, "m n"]
+Vectors = Float[Tensor, "_ n"]
 Operator = Callable[[Vectors], Vectors]
 End = Literal["largest", "smallest"]
 Watch = Callable[[Tensor], bool]
@@ -61,9 +61,12 @@ class Subspace:
 
     def shrink(self, rotation: Float[Tensor, "m kept"]) -> None:
         """Keep the span of some combinations of the basis."""
-        turn = rotation.mT.to(self.basis)
+        overlap = (self.basis @ self.basis.mT).double()
+        # One Newton step to the nearest orthonormal basis: rounding would add up from one restart to the next.
+        exact = rotation.mT @ (1.5 * torch.eye(overlap.shape[0]).to(overlap) - 0.5 * overlap)
+        turn = exact.to(self.basis)
         self.basis, self.images = turn @ self.basis, turn @ self.images
-        self.gram = rotation.mT @ self.gram @ rotation
+        self.gram = exact @ self.gram @ exact.mT
 
 
 def _append(held: Vectors, new: Vectors) -> Vectors:
@@ -105,11 +108,11 @@ def orthonormal(vectors: Vectors, against: Vectors) -> Vectors:
     lengths = torch.linalg.vector_norm(vectors, dim=1)
     vectors = vectors[torch.isfinite(lengths) & (lengths > 0)]
     vectors = vectors / torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
-    for _ in range(4):
+    for repeat in range(5):
         vectors = vectors - (vectors @ against.mT) @ against
         vectors, least = _gram_schmidt(vectors, drop)
-        # Once is enough where little was taken away; else what is left still holds rounding errors.
-        if vectors.shape[0] == 0 or least > 0.7:
+        # Where much was taken away, what is left still holds rounding errors: go on until nothing more is.
+        if vectors.shape[0] == 0 or (repeat and least > 0.99):
             break
         drop = 0.1
     return vectors
@@ -128,6 +131,11 @@ def _gram_schmidt(vectors: Vectors, drop: float) -> tuple[Vectors, float]:
             kept.append(v / length)
             least = torch.minimum(least, length)
     return (torch.stack(kept) if kept else vectors[:0]), float(least)
+
+
+def basis_limit(k: int, n: int) -> int:
+    """Vectors to hold: ``40 + 10 k``, and more of short ones, up to a million numbers."""
+    return 40 + 10 * k + 2**20 // n
 
 
 def extreme_eigenpairs(
@@ -160,7 +168,7 @@ def extreme_eigenpairs(
     max_iter
         Expansions of the subspace in this call; each costs as many products as there are pairs not yet found.
     max_basis
-        Vectors to hold at most; as many images of them are held besides. By default ``40 + 10 k``.
+        Vectors to hold at most; as many images of them are held besides. By default `basis_limit`.
     watch
         Called after every expansion with the relative residuals; returning True ends the search.
     """
@@ -169,7 +177,7 @@ def extreme_eigenpairs(
         raise InputError(f"k is {k}; expected 1 to {n}, the number of coordinates.")
     # The last judgement will be passed again.
     del space.residuals[-1:]
-    search = _Search(operator, space, k, end, tolerance, scale, precondition, max_basis or 40 + 10 * k)
+    search = _Search(operator, space, k, end, tolerance, scale, precondition, max_basis or basis_limit(k, n))
     status = Status.STEP_LIMIT
     try:
         for iteration in range(max_iter + 1):
@@ -203,14 +211,17 @@ class _Search:
         self.sign = -1.0 if end == "largest" else 1.0
         self.tolerance, self.given_scale, self.precondition = tolerance, scale, precondition
         self.max_basis = max_basis
+        self.vectors, self.scale = space.basis[:k], scale or 1.0
         # The rounding error of a product is some tens of units in the last place of the largest eigenvalue.
-        self.rounding = 64 * torch.finfo(space.basis.dtype).eps
+        self.rounding = 100 * torch.finfo(space.basis.dtype).eps
 
     def judge(self, watch: Watch | None) -> Status | None:
         """Compute the Ritz pairs nearest to the end and their residuals; decide whether to stop."""
         space = self.space
         while space.basis.shape[0] < self.k and self._enlarge():
             pass
+        if not bool(torch.isfinite(space.gram).all()):
+            return Status.NON_FINITE
         values, self.rotation = torch.linalg.eigh(self.sign * space.gram)
         values = self.sign * values
         self.scale = self.given_scale or max(float(values.abs().max()), torch.finfo(torch.float64).tiny)
@@ -221,8 +232,6 @@ class _Search:
         residuals = torch.linalg.vector_norm(self.errors, dim=1) / self.scale
         space.residuals.append(residuals.max())
         self.missing = residuals > self.tolerance
-        if not bool(torch.isfinite(residuals).all()):
-            return Status.NON_FINITE
         if not bool(self.missing.any()):
             return Status.CONVERGED
         if watch is not None and watch(residuals):
@@ -254,7 +263,7 @@ class _Search:
         if len(history) <= 2 * PATIENCE or float(history[-1]) > self.rounding:
             return False
         recent, before = torch.stack(history[-PATIENCE:]), torch.stack(history[:-PATIENCE])
-        return bool(recent.min() > 0.8 * before.min())
+        return bool((recent.max() < self.rounding) & (recent.min() > 0.8 * before.min()))
 
     def _enlarge(self) -> bool:
         """Add a direction outside an invariant subspace, if there is one."""

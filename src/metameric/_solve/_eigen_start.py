@@ -14,8 +14,9 @@ from torch.nn import functional
 
 from metameric._solve._eigen import Operator, Vectors
 
-# Relative to the peak of the spectrum. Too low a floor would trust the noise of the estimate.
-FLOOR = 1e-5
+# Floor of the spectrum over the tolerance, both relative to the peak. A lower one would trust the noise of the
+# estimate; a higher one would leave the tail of the spectrum to the slow part of the method.
+FLOOR = 20
 # Relative to the mean; and the neighbours over which the local gain is averaged.
 LEAST_GAIN, WINDOW = 0.03, 9
 # Bins of the radial average per octave of spatial frequency.
@@ -31,6 +32,8 @@ class RoughInverse:
         From vectors (k, n) to stimuli (k, ...), and the adjoint.
     probes, responses
         Random vectors (k, n) with independent entries, and the operator applied to them.
+    tolerance
+        Residual, relative to the largest eigenvalue, below which nothing needs to be told apart.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class RoughInverse:
         from_images: Callable[[Tensor], Vectors],
         probes: Vectors,
         responses: Vectors,
+        tolerance: float,
     ) -> None:
         self.to_images, self.from_images = to_images, from_images
         sent, received = to_images(probes), to_images(responses)
@@ -48,7 +52,8 @@ class RoughInverse:
         gain = local.clamp(min=LEAST_GAIN * float(local.mean().clamp(min=0))).sqrt()
         self.gain = gain / gain.square().mean().sqrt() if bool(gain.any()) else torch.ones_like(gain)
         spectrum = self._diagonal(self._transform(sent * self.gain), self._transform(received / self.gain))
-        self.inverse = 1 / (spectrum + FLOOR * spectrum.max().clamp(min=torch.finfo(spectrum.dtype).tiny))
+        floor = FLOOR * tolerance * spectrum.max()
+        self.inverse = 1 / (spectrum + torch.where(floor > 0, floor, 1.0))
 
     def __call__(self, vectors: Vectors) -> Vectors:
         """Apply the rough inverse to vectors (k, n)."""

@@ -11,7 +11,7 @@ from metameric._core.errors import InputError
 from metameric._core.random import generator
 from metameric._objective._coordinates import Coordinates
 from metameric._objective._fisher import FisherInformation
-from metameric._solve._eigen import Eigenpairs, End, Subspace, Vectors, Watch, extreme_eigenpairs
+from metameric._solve._eigen import Eigenpairs, End, Operator, Subspace, Vectors, Watch, extreme_eigenpairs
 from metameric._solve._eigen_classic import dense_eigenpairs, power_iteration, randomized_svd, rayleigh_ritz
 from metameric._solve._eigen_start import RoughInverse, smallest_start, smooth_modulations
 from metameric._solve._status import Status
@@ -117,9 +117,9 @@ def certified(problem: Problem, options: Options, watch: Watch) -> Extremes:
     k = options.k
     probes = problem.noise(k + PROBES, options.seed)
     space = Subspace.spanned(probes, problem.operator)
-    inverse = RoughInverse(
-        problem.coordinates.to_images, problem.coordinates.from_images, space.basis.clone(), space.images.clone()
-    )
+    tolerance = problem.tolerance if options.stop_criterion is None else options.stop_criterion
+    to_images, from_images = problem.coordinates.to_images, problem.coordinates.from_images
+    inverse = RoughInverse(to_images, from_images, space.basis.clone(), space.images.clone(), tolerance)
     top = _search(problem, "largest", space, None, None, options, watch)
     largest = float(top.values[0])
     guesses = problem.coordinates.from_images(smooth_modulations(problem.fisher.image[0]))
@@ -133,7 +133,7 @@ def _search(
     problem: Problem,
     end: End,
     start: Subspace | Vectors,
-    inverse: RoughInverse | None,
+    inverse: Operator | None,
     largest: float | None,
     options: Options,
     watch: Watch,
@@ -160,10 +160,16 @@ def _search(
     if precise is None:
         return found
     precise.searches = {k: v for k, v in problem.searches.items() if k[1] == torch.float64}
-    wide = None if inverse is None else lambda v: inverse(v.to(space.basis)).double()
+    wide = None
+
+    if inverse is not None:
+
+        def wide(v: Vectors) -> Vectors:
+            return inverse(v.to(space.basis)).double()
+
     options = replace(options, stop_criterion=tolerance)
     best = torch.cat([found.vectors, space.basis[: options.k + PROBES]]).double()
-    refined = _search(precise, end, best, wide, largest, options, watch)  # type: ignore[arg-type]
+    refined = _search(precise, end, best, wide, largest, options, watch)
     problem.searches.update(precise.searches)
     like = found.vectors
     return replace(

@@ -1,0 +1,183 @@
+"""Eigen-solvers on matrices whose spectrum is known."""
+
+import pytest
+import torch
+
+from metameric._core.errors import InputError
+from metameric._solve._eigen import Subspace, extreme_eigenpairs, orthonormal
+from metameric._solve._eigen_classic import dense_eigenpairs, power_iteration, randomized_svd, rayleigh_ritz
+from metameric._solve._eigen_start import RoughInverse, radial_bins, smooth_modulations
+from metameric._solve._status import Status
+
+N = 400
+
+
+def noise(k, n=N, dtype=torch.float64, seed=0):
+    return torch.randn(k, n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+
+
+def operator_of(values):
+    basis = torch.linalg.qr(noise(len(values), len(values), seed=7))[0].to(values)
+    matrix = (basis * values) @ basis.T
+    return lambda v: v @ matrix
+
+
+VALUES = torch.cat([torch.linspace(1e-4, 1, N - 4, dtype=torch.float64), torch.tensor([1e-6, 1e-5, 2.0, 3.0])])
+
+
+@pytest.mark.parametrize("k", [1, 4])
+@pytest.mark.parametrize("end", ["largest", "smallest"])
+def test_extremes_are_found_to_the_residual(k, end, dtype):
+    operator = operator_of(VALUES.to(dtype))
+    space = Subspace.spanned(noise(k + 3, dtype=dtype), operator)
+    tolerance = 3e-6 if dtype == torch.float32 else 1e-11
+    found = extreme_eigenpairs(operator, space, k, end, tolerance=tolerance, scale=3.0)
+    expected = VALUES.sort(descending=end == "largest").values[:k].to(dtype)
+    assert found.values.dtype == dtype and found.status == [Status.CONVERGED] * k
+    assert bool((found.residuals <= 2 * tolerance * 3).all())
+    torch.testing.assert_close(found.values, expected, rtol=0, atol=2 * tolerance * 3)
+    torch.testing.assert_close(found.vectors @ found.vectors.T, torch.eye(k, dtype=dtype), rtol=0, atol=1e-5)
+
+
+def test_degenerate_values_are_all_found():
+    values = torch.cat([torch.full((3,), 2.0), torch.linspace(0.1, 1, 60)]).double()
+    operator = operator_of(values)
+    found = extreme_eigenpairs(operator, Subspace.spanned(noise(6, 63), operator), 4, "largest", tolerance=1e-10)
+    torch.testing.assert_close(found.values, torch.tensor([2.0, 2, 2, 1], dtype=torch.float64))
+
+
+def test_an_invariant_start_is_left_again():
+    values = torch.arange(1.0, 11, dtype=torch.float64)
+    start = torch.eye(10, dtype=torch.float64)[:2]
+    space = Subspace.spanned(start, lambda v: v * values)
+    found = extreme_eigenpairs(lambda v: v * values, space, 4, "smallest", tolerance=1e-12, scale=10.0)
+    torch.testing.assert_close(found.values, values[:4])
+
+
+def test_an_inverse_speeds_the_lower_end_up():
+    values = torch.logspace(-6, 0, N, dtype=torch.float64)
+
+    def search(precondition):
+        space = Subspace.spanned(noise(3), lambda v: v * values)
+        return extreme_eigenpairs(
+            lambda v: v * values, space, 1, "smallest", tolerance=1e-9, precondition=precondition, max_iter=150
+        )
+
+    assert search(None).status == [Status.STEP_LIMIT]
+    quick = search(lambda v: v / (values * torch.linspace(1, 2, N) + 1e-6))
+    assert quick.status == [Status.CONVERGED] and quick.products < 75
+
+
+def test_a_continued_search_equals_an_uninterrupted_one():
+    operator = operator_of(VALUES)
+    whole, parts = (Subspace.spanned(noise(4), operator) for _ in range(2))
+    options = {"tolerance": 1e-13, "scale": 3.0, "max_basis": 30}
+    once = extreme_eigenpairs(operator, whole, 2, "largest", max_iter=23, **options)
+    for steps in (5, 11, 7):
+        again = extreme_eigenpairs(operator, parts, 2, "largest", max_iter=steps, **options)
+    assert torch.equal(once.vectors, again.vectors) and torch.equal(whole.basis, parts.basis)
+    assert len(whole.residuals) == len(parts.residuals)
+
+
+def test_limits_requests_and_interrupts_keep_what_is_there():
+    operator = operator_of(VALUES)
+
+    def run(**options):
+        space = Subspace.spanned(noise(4), operator)
+        return extreme_eigenpairs(operator, space, 2, "smallest", tolerance=1e-12, scale=3.0, **options)
+
+    def interrupt(residuals):
+        raise KeyboardInterrupt
+
+    assert run(max_iter=0).status == [Status.STEP_LIMIT] * 2
+    assert run(watch=lambda residuals: True).status == [Status.INTERRUPTED] * 2
+    interrupted = run(watch=interrupt)
+    assert interrupted.status == [Status.INTERRUPTED] * 2 and interrupted.vectors.shape == (2, N)
+
+
+def test_rounding_that_bars_the_way_is_reported():
+    operator = operator_of(VALUES.float())
+    space = Subspace.spanned(noise(4, dtype=torch.float32), operator)
+    found = extreme_eigenpairs(operator, space, 1, "largest", tolerance=1e-12)
+    assert found.status == [Status.STALLED]
+    assert float(found.residuals) < 1e-4
+
+
+def test_non_finite_products_end_the_search():
+    calls = []
+
+    def operator(v):
+        calls.append(1)
+        return v * VALUES if len(calls) < 8 else v * torch.nan
+
+    space = Subspace.spanned(noise(3), operator)
+    found = extreme_eigenpairs(operator, space, 2, "largest", tolerance=1e-9)
+    assert found.status == [Status.NON_FINITE] * 2
+    assert bool(torch.isfinite(found.vectors).all())
+
+
+def test_more_pairs_than_coordinates_are_refused():
+    space = Subspace.spanned(noise(2, 5), lambda v: v)
+    with pytest.raises(InputError, match="k is 6; expected 1 to 5"):
+        extreme_eigenpairs(lambda v: v, space, 6, "largest", tolerance=1e-6)
+
+
+def test_dependent_vectors_are_dropped(dtype):
+    base = noise(5, dtype=dtype)
+    against = orthonormal(base[:2], base[:0])
+    mixed = torch.cat([base[:2].sum(0, keepdim=True), base[2:4], base[2:3] * 3, torch.zeros(1, N, dtype=dtype)])
+    new = orthonormal(mixed, against)
+    assert new.shape == (2, N)
+    whole = torch.cat([against, new])
+    torch.testing.assert_close(whole @ whole.T, torch.eye(4, dtype=dtype), rtol=0, atol=20 * torch.finfo(dtype).eps)
+
+
+def test_dense_power_and_randomised():
+    operator = operator_of(VALUES)
+    matrix = operator(torch.eye(N, dtype=torch.float64))
+    values, vectors = dense_eigenpairs(matrix)
+    torch.testing.assert_close(values, VALUES.sort(descending=True).values)
+    torch.testing.assert_close(vectors @ matrix, values[:, None] * vectors)
+    block, estimate, status, products = power_iteration(operator, noise(2), tolerance=1e-13, max_iter=300)
+    assert status is Status.CONVERGED and products < 600
+    torch.testing.assert_close(estimate, values[:2])
+    limited = power_iteration(operator, noise(2), shift=3.0, max_iter=3)
+    assert limited[2] is Status.STEP_LIMIT
+    lower = rayleigh_ritz(operator, limited[0], 1e-6, 3.0)
+    assert lower.status == [Status.STEP_LIMIT] * 2 and bool((lower.residuals > 0).all())
+    quick = rayleigh_ritz(operator, randomized_svd(operator, noise(12), 2, 30), 1e-6, None)
+    torch.testing.assert_close(quick.values, values[:2])
+    assert block.shape == (2, N)
+
+
+@pytest.mark.parametrize("shape", [(1, 24, 20), (3, 16, 16), (50,)])
+def test_the_rough_inverse_inverts_shift_invariant_operators(shape):
+    axes = tuple(range(-min(2, len(shape)), 0))
+    rings = radial_bins([shape[a] for a in axes]).double()
+    transfer = 1 / (1 + rings)
+
+    def operator(v):
+        images = v.reshape(-1, *shape)
+        return torch.fft.ifftn(torch.fft.fftn(images, dim=axes) * transfer, dim=axes).real.flatten(1)
+
+    probes = noise(400, torch.Size(shape).numel())
+    inverse = RoughInverse(lambda v: v.reshape(-1, *shape), lambda x: x.flatten(1), probes, operator(probes), 1e-6)
+    v = noise(3, torch.Size(shape).numel(), seed=5)
+    ratio = (inverse(operator(v)) * v).sum(1) / (v * v).sum(1)
+    error = inverse(operator(v)) - ratio[:, None] * v
+    assert float((error.norm(dim=1) / v.norm(dim=1)).max()) < 0.2
+
+
+def test_the_rough_inverse_of_nothing_is_finite():
+    v = noise(3, 64)
+    inverse = RoughInverse(lambda v: v.reshape(-1, 1, 8, 8), lambda x: x.flatten(1), v, torch.zeros_like(v), 1e-6)
+    assert bool(torch.isfinite(inverse(v)).all())
+
+
+def test_modulations_of_the_stimulus_and_of_a_constant():
+    image = torch.rand(1, 6, 8, generator=torch.Generator().manual_seed(0))
+    modes = smooth_modulations(image)
+    assert modes.shape == (8, 1, 6, 8)
+    torch.testing.assert_close(modes[0], image)
+    torch.testing.assert_close(modes[4], torch.ones(1, 6, 8))
+    assert smooth_modulations(torch.ones(9)).shape == (4, 9)

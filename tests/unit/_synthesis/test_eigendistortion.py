@@ -1,0 +1,192 @@
+"""The face: options, attributes, masks and weights, comparison, interruption, and what the result says."""
+
+import pytest
+import torch
+
+import metameric as mm
+from metameric._core.errors import InputError, InputTypeError, ModelError, StateError
+from metameric._solve._status import Status
+from metameric._synthesis import _eigen_methods
+
+D = torch.float64
+MATRIX = torch.randn(40, 36, dtype=D, generator=torch.Generator().manual_seed(3))
+
+
+def linear(x):
+    return x.flatten(1) @ MATRIX.to(x).T
+
+
+def image(batch=1, dtype=D):
+    return torch.rand(batch, 1, 6, 6, dtype=dtype, generator=torch.Generator().manual_seed(1))
+
+
+def blurred(size=40, dtype=D):
+    model = mm.models.OnOff(31, pretrained=True).to(dtype).eval()
+    return mm.Eigendistortion(mm.data.image("camera", size=size).to(dtype), mm.remove_grad(model))
+
+
+def test_nothing_is_there_before_synthesis():
+    eigendistortion = mm.Eigendistortion(image(), linear)
+    assert eigendistortion.eigendistortions is None
+    assert eigendistortion.eigenvalues is None and eigendistortion.eigenindex is None
+    assert eigendistortion.jacobian is None
+    assert repr(eigendistortion).startswith("Eigendistortion((1, 1, 6, 6)")
+    with pytest.raises(StateError, match="call synthesize"):
+        _ = eigendistortion.result
+
+
+@pytest.mark.parametrize("method", ["exact", "auto", "power", "randomized_svd"])
+def test_every_method_returns_its_ranks_in_order(method):
+    eigendistortion = mm.Eigendistortion(image(), linear)
+    result = eigendistortion.synthesize(method, k=2, max_iter=3000, p=20, q=20, stop_criterion=1e-13, progress=False)
+    ranks = {"exact": list(range(36)), "randomized_svd": [0, 1]}.get(method, [0, 1, 34, 35])
+    assert eigendistortion.eigenindex.tolist() == ranks
+    assert eigendistortion.eigendistortions.shape == (len(ranks), 1, 6, 6)
+    expected = (torch.linalg.svdvals(MATRIX) ** 2)[ranks]
+    torch.testing.assert_close(eigendistortion.eigenvalues, expected, rtol=1e-4, atol=1e-3)
+    lengths = eigendistortion.eigendistortions.flatten(1).norm(dim=1)
+    torch.testing.assert_close(lengths, torch.ones_like(lengths))
+    assert (eigendistortion.jacobian is not None) == (method == "exact")
+    assert set(result.to_dict()) >= {"eigenvalues", "residuals", "converged"}
+    assert "eigenvalue" in str(result) and str(result) in repr(eigendistortion)
+
+
+def test_the_jacobian_is_kept():
+    eigendistortion = mm.Eigendistortion(image(), linear)
+    torch.testing.assert_close(eigendistortion.compute_jacobian(), MATRIX)
+    assert eigendistortion.compute_jacobian() is eigendistortion.jacobian
+    assert mm.Eigendistortion(image(2), linear).compute_jacobian().shape == (2, 40, 36)
+
+
+def test_a_batch_has_a_dimension_more():
+    eigendistortion = mm.Eigendistortion(image(3), linear)
+    eigendistortion.synthesize(k=2, progress=False)
+    assert eigendistortion.eigendistortions.shape == (3, 4, 1, 6, 6)
+    assert eigendistortion.eigenvalues.shape == eigendistortion.thresholds.shape == (3, 4)
+    assert eigendistortion.scaled().shape == (3, 4, 1, 6, 6)
+    assert "[2]" in eigendistortion.result.summary()
+
+
+@pytest.mark.parametrize("response", ["complex", "list", "colour"])
+def test_complex_list_and_colour(response):
+    x = torch.rand(1, 3, 4, 4, dtype=D, generator=torch.Generator().manual_seed(1))
+    models = {"complex": torch.fft.fft2, "list": lambda x: [2 * x, x.flatten(1)[:, :5]], "colour": lambda x: x**2}
+    eigendistortion = mm.Eigendistortion(x, models[response])
+    eigendistortion.synthesize(progress=False)
+    top = {"complex": 16.0, "list": 5.0, "colour": float(4 * x.max() ** 2)}[response]
+    assert float(eigendistortion.eigenvalues[0]) == pytest.approx(top)
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_masks_and_weights(small, monkeypatch):
+    if not small:
+        monkeypatch.setattr(_eigen_methods, "LARGEST_EXACT", 0)
+    mask = torch.zeros(6, 6).bool()
+    mask[1:5, 2:] = True
+    weight = torch.linspace(0.5, 2, 36, dtype=D).reshape(6, 6)
+    eigendistortion = mm.Eigendistortion(image(), linear, mask=mask, weight=weight)
+    result = eigendistortion.synthesize(k=2, progress=False)
+    assert result.converged
+    v = eigendistortion.eigendistortions.flatten(1)
+    inside = mask.flatten()
+    assert bool((v[:, ~inside] == 0).all())
+    torch.testing.assert_close((v * weight.flatten()).norm(dim=1), torch.ones(4, dtype=D))
+    metric = weight.flatten()[inside].diag() ** 2
+    fisher = (MATRIX.T @ MATRIX)[inside][:, inside]
+    expected = torch.linalg.eigvals(torch.linalg.solve(metric, fisher)).real.sort(descending=True).values
+    torch.testing.assert_close(eigendistortion.eigenvalues, expected[[0, 1, -2, -1]], rtol=1e-6, atol=1e-6)
+    assert eigendistortion.eigenindex.tolist() == [0, 1, 14, 15]
+
+
+def test_noise_sets_the_thresholds():
+    quiet, loud = (mm.Eigendistortion(image(), linear, noise=variance) for variance in (1.0, 4.0))
+    for eigendistortion in (quiet, loud):
+        eigendistortion.synthesize(progress=False)
+    torch.testing.assert_close(loud.thresholds, 2 * quiet.thresholds)
+    torch.testing.assert_close(quiet.thresholds, quiet.eigenvalues.rsqrt())
+    torch.testing.assert_close(quiet.scaled(2.0), 2 * quiet.scaled())
+
+
+def test_two_models_are_compared_on_one_models_distortions():
+    eigendistortion = mm.Eigendistortion(image(2), linear)
+    eigendistortion.synthesize(progress=False)
+    table = eigendistortion.compare({"double": lambda x: 2 * linear(x), "identity": mm.models.Identity()})
+    assert table.models == ["linear", "double", "identity"] and table.values.shape == (3, 2, 2)
+    torch.testing.assert_close(table.values[1], table.values[0] / 2)
+    torch.testing.assert_close(table.values[2], torch.ones(2, 2, dtype=D))
+    assert "identity" in str(table) and table.to_dict()["models"] == table.models
+    assert eigendistortion.compare([mm.models.Identity()]).models == ["linear", "Identity"]
+
+
+def test_a_null_space_has_a_finite_threshold():
+    eigendistortion = mm.Eigendistortion(image(), lambda x: x.flatten(1)[:, :5])
+    eigendistortion.synthesize(progress=False)
+    assert bool(torch.isfinite(eigendistortion.scaled()).all())
+
+
+def test_a_search_cut_short_goes_on_where_it_was():
+    whole, parts = blurred(), blurred()
+    whole.synthesize(k=2, max_iter=15, stop_criterion=1e-9, progress=False)
+    for steps in (5, 3, 7):
+        result = parts.synthesize(k=2, max_iter=steps, stop_criterion=1e-9, progress=False)
+    assert set(result.status[0]) == {Status.STEP_LIMIT} and "call synthesize again" in result.summary()
+    assert torch.equal(whole.eigendistortions, parts.eigendistortions)
+    assert parts.synthesize(k=2, max_iter=500, stop_criterion=1e-9, progress=False).converged
+    done = parts.eigendistortions
+    assert torch.equal(parts.synthesize(k=2, stop_criterion=1e-9, progress=False).stimulus[0], done)
+
+
+def test_an_interrupt_keeps_what_is_there(monkeypatch):
+    eigendistortion = blurred()
+
+    def request(search, watch):
+        search.steps = getattr(search, "steps", 0) + 1
+        if search.steps == 4:
+            raise KeyboardInterrupt
+        return judge(search, watch)
+
+    from metameric._solve._eigen import _Search
+
+    judge = _Search.judge
+    monkeypatch.setattr(_Search, "judge", request)
+    result = eigendistortion.synthesize(stop_criterion=1e-12, progress=False)
+    assert result.status == [[Status.INTERRUPTED] * 2] and result.stimulus.shape == (1, 2, 1, 40, 40)
+
+
+def test_float32_is_certified_with_the_help_of_float64(monkeypatch):
+    eigendistortion = blurred(dtype=torch.float32)
+    result = eigendistortion.synthesize(k=2, stop_criterion=2e-8, progress=False)
+    assert result.stimulus.dtype == torch.float32 and result.converged
+    assert eigendistortion.model(eigendistortion.image).dtype == torch.float32
+
+
+def test_moving_and_casting():
+    eigendistortion = mm.Eigendistortion(image(dtype=torch.float32), mm.models.Gaussian(3), mask=torch.ones(6, 6))
+    eigendistortion.synthesize("exact", progress=False)
+    before = eigendistortion.eigenindex
+    assert eigendistortion.to(D) is eigendistortion
+    for tensor in (eigendistortion.eigendistortions, eigendistortion.jacobian, eigendistortion.image):
+        assert tensor.dtype == D
+    assert torch.equal(eigendistortion.eigenindex, before)
+
+
+def test_bad_input_is_named():
+    with pytest.raises(InputError, match="method is 'svd'"):
+        mm.Eigendistortion(image(), linear).synthesize("svd")
+    for method, most in (("auto", 18), ("power", 18), ("randomized_svd", 36)):
+        with pytest.raises(InputError, match=f"k is 40; expected 1 to {most}"):
+            mm.Eigendistortion(image(), linear).synthesize(method, k=40, progress=False)
+    with pytest.raises(InputError, match="max_iter 0 or more"):
+        mm.Eigendistortion(image(), linear).synthesize(max_iter=-1)
+    with pytest.raises(InputError, match="expected 0 or more"):
+        mm.Eigendistortion(image(), linear).synthesize("randomized_svd", p=-1, progress=False)
+    with pytest.raises((InputError, ModelError), match="NaN"):
+        mm.Eigendistortion(image(), lambda x: [x * torch.nan])
+    with pytest.raises(InputTypeError):
+        mm.Eigendistortion(torch.ones(1, 1, 6, 6, dtype=torch.int64), linear)
+
+
+def test_random_state_is_left_alone():
+    before = torch.get_rng_state()
+    blurred(36).synthesize(progress=False, max_iter=2)
+    assert torch.equal(before, torch.get_rng_state())
