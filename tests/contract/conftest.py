@@ -54,6 +54,37 @@ class Squares(nn.Module):
         return x * x + 0.1 * x.pow(3)
 
 
+class Scales(nn.Module):
+    """Means of rows, then of columns, then pixels: three scales."""
+
+    scales = ("rows", "columns", "pixels")
+
+    def forward(self, x: Tensor, scales: tuple[str, ...] | None = None) -> Tensor:
+        parts = {"rows": x.mean(2), "columns": x.mean(3), "pixels": 0.3 * x}
+        return torch.cat([parts[scale].flatten(1) for scale in scales or self.scales], 1)
+
+
+def _coarse_to_fine(how: str) -> Callable[[torch.dtype], Any]:
+    return lambda dtype: mm.MetamerCTF(images(2, dtype), Scales(), coarse_to_fine=how)
+
+
+def fourth_powers(x: Tensor, y: Tensor) -> Tensor:
+    return ((x - y) ** 4).flatten(1).mean(1)
+
+
+def weighed_squares(x: Tensor, y: Tensor) -> Tensor:
+    weights = torch.linspace(0.5, 2, x[0].numel(), dtype=x.dtype, device=x.device)
+    return ((x - y) ** 2).flatten(1) @ weights
+
+
+def _mad(**options: Any) -> Callable[[torch.dtype], Any]:
+    return lambda dtype: mm.MADCompetition(images(2, dtype) / 2 + 0.2, fourth_powers, weighed_squares, "max", **options)
+
+
+def _mad_set(dtype: torch.dtype) -> Any:
+    return mm.MADSet(images(1, dtype) / 2 + 0.2, [fourth_powers, weighed_squares])
+
+
 def _metamer(dtype: torch.dtype) -> mm.Metamer:
     return mm.Metamer(images(1, dtype), mm.remove_grad(mm.models.Gaussian((5, 5)).to(dtype)))
 
@@ -84,6 +115,8 @@ TORCH_LBFGS = {
     "optimizer_kwargs": {"max_iter": 3, "history_size": 5, "line_search_fn": "strong_wolfe"},
 }
 
+STAGES = {"stop": Never(), "store_progress": 5, "change_scale_criterion": 0.05, "ctf_iters_to_check": 2}
+
 CASES = [
     Case("Metamer-LBFGS", _metamer, _with(), "metamer"),
     Case("Metamer-Adam", _metamer, _with(**ADAM), "metamer"),
@@ -99,6 +132,11 @@ CASES = [
         options={"tolerance": 1e-3, "store_progress": 5},
         splits=(1, 5, 9, 12),
     ),
+    Case("MetamerCTF-LBFGS", _coarse_to_fine("together"), _with(), "metamer", options=STAGES),
+    Case("MetamerCTF-Adam-StepLR", _coarse_to_fine("separate"), _with(**ADAM, **STEP), "metamer", options=STAGES),
+    Case("MADCompetition-held", _mad(), _with(initial_noise=0.1), "mad_image"),
+    Case("MADCompetition-weighed", _mad(metric_tradeoff_lambda=0.3), _with(initial_noise=0.1, **ADAM), "mad_image"),
+    Case("MADSet", _mad_set, _with(initial_noise=0.1), "stimulus"),
 ]
 
 

@@ -15,7 +15,7 @@ import metameric as mm
 from metameric._solve._observe import Observer
 from metameric._solve._status import Status
 
-IN_NEW_PROCESSES = ["Metamer-LBFGS", "Metamer-Adam-StepLR"]
+IN_NEW_PROCESSES = ["Metamer-LBFGS", "Metamer-Adam-StepLR", "MetamerCTF-LBFGS"]
 
 
 def _whole(case):
