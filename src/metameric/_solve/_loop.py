@@ -59,13 +59,14 @@ def minimise(
     constraint: Constraint = FREE,
     observers: Sequence[Observer] = (),
     run: Run | None = None,
+    batch_size: int | None = None,
 ) -> Run:
     """Minimise every problem of a batch from `x0`, or continue `run` (in place) for `max_iter` further iterations.
 
-    A finished problem is set aside and costs nothing. The record is complete after every iteration, so an error or
-    an interruption loses nothing that came before.
+    A finished problem is set aside and costs nothing; `batch_size` bounds how many are evaluated at once. The record is
+    complete after every iteration, so an error or an interruption loses nothing that came before.
     """
-    loop = _Loop(objective, solver, stop, schedule, constraint)
+    loop = _Loop(objective, solver, stop, schedule, constraint, batch_size)
     if run is None:
         if x0 is None:
             raise TypeError("minimise needs a starting point x0 or a run to continue")
@@ -92,17 +93,23 @@ class _Loop:
     """The steps of the loop, over one `Run`."""
 
     def __init__(
-        self, objective: Objective, solver: Solver, stop: Stop, schedule: Schedule | None, constraint: Constraint
+        self,
+        objective: Objective,
+        solver: Solver,
+        stop: Stop,
+        schedule: Schedule | None,
+        constraint: Constraint,
+        batch_size: int | None,
     ) -> None:
         self.base, self.solver, self.stop, self.schedule = objective, solver, stop, schedule
-        self.constraint = constraint
+        self.constraint, self.batch_size = constraint, batch_size
         self.started = time.perf_counter()
 
     def begin(self, x0: Tensor) -> Run:
         batch, device = x0.shape[0], x0.device
         control = {} if self.schedule is None else self.schedule.start(batch, device)
         x0 = self.constraint.move(x0.detach(), torch.zeros_like(x0))
-        evaluate = Evaluate(self._objective(control), batch, device)
+        evaluate = Evaluate(self._objective(control), batch, device, self.batch_size)
         point = evaluate(x0)
         codes = torch.where(point.finite, RUNNING, Status.NON_FINITE.code)
         everything = torch.arange(batch, device=device)
@@ -148,7 +155,8 @@ class _Loop:
         if not torch.equal(active, run.active):
             where = _positions(active, run.active, run.codes.numel())
             run.memory, run.active = self.solver.select(run.memory, where, point), active
-        evaluate = Evaluate(objective if everything else objective.rows(active), active.numel(), active.device)
+        view = objective if everything else objective.rows(active)
+        evaluate = Evaluate(view, active.numel(), active.device, self.batch_size)
         step = self.solver.step(evaluate, point, run.memory, self.constraint)
         length = torch.zeros_like(run.point.total)
         length[active] = norm(step.point.x - point.x)
@@ -174,7 +182,7 @@ class _Loop:
         control = {k: torch.where(spread(changed, v), v, kept[k]) for k, v in control.items()}
         run.control = control
         index = changed.nonzero()[:, 0]
-        evaluate = Evaluate(self._objective(control).rows(index), index.numel(), index.device)
+        evaluate = Evaluate(self._objective(control).rows(index), index.numel(), index.device, self.batch_size)
         run.point = run.point.put(index, evaluate(run.x[index]))
         run.counts = run.counts.index_add(0, index, evaluate.counts)
         run.trace.replace_last({**self._row(run, run.trace.last("step")), "changes": self._changes(run) + changed})

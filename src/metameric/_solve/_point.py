@@ -1,6 +1,6 @@
 """A point of a run: a stimulus with its value, named parts and gradient."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,11 +42,25 @@ class Point:
         return torch.isfinite(self.total) & torch.isfinite(gradient).all(1)
 
 
-class Evaluate:
-    """Evaluate an objective with its gradient, counting evaluations per problem."""
+def joined(points: Sequence[Point]) -> Point:
+    """Put the problems of several points together."""
+    parts = {name: torch.cat([p.parts[name] for p in points]) for name in points[0].parts}
+    return Point(
+        torch.cat([p.x for p in points]),
+        torch.cat([p.total for p in points]),
+        parts,
+        torch.cat([p.gradient for p in points]),
+    )
 
-    def __init__(self, objective: Objective, n_problems: int, device: torch.device) -> None:
+
+class Evaluate:
+    """Evaluate an objective with its gradient, at most `batch_size` problems at a time, counting per problem."""
+
+    def __init__(
+        self, objective: Objective, n_problems: int, device: torch.device, batch_size: int | None = None
+    ) -> None:
         self.objective = objective
+        self.batch_size = batch_size
         self.counts = torch.zeros(n_problems, dtype=torch.long, device=device)
 
     def __call__(self, x: Tensor, index: Tensor | None = None) -> Point:
@@ -55,11 +69,14 @@ class Evaluate:
         An objective that knows where its stimuli must lie has them placed there first: the point tells where.
         """
         if index is None or index.numel() == self.counts.numel():
-            objective = self.objective
-            self.counts += 1
-        else:
-            objective = self.objective.rows(index)
-            self.counts[index] += 1
+            index = torch.arange(self.counts.numel(), device=self.counts.device)
+        self.counts[index] += 1
+        size = self.batch_size or index.numel()
+        pieces = [self._piece(a, b) for a, b in zip(x.split(size), index.split(size), strict=True)]
+        return pieces[0] if len(pieces) == 1 else joined(pieces)
+
+    def _piece(self, x: Tensor, index: Tensor) -> Point:
+        objective = self.objective if index.numel() == self.counts.numel() else self.objective.rows(index)
         if isinstance(objective, Placing):
             x = objective.place(x)
         x = x.detach().requires_grad_()

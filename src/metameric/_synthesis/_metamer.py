@@ -9,7 +9,7 @@ from torch import Tensor
 
 from metameric._core.batched import name_of
 from metameric._core.errors import InputError
-from metameric._core.random import problem_seeds, uniform
+from metameric._core.random import problem_seeds
 from metameric._core.tensors import norm
 from metameric._objective._match import Match, relative_error
 from metameric._solve._constraint import FREE, Box, Constraint
@@ -20,6 +20,7 @@ from metameric._solve._torch_optim import TorchOptim
 from metameric._synthesis._iterative import IterativeSynthesis
 from metameric._synthesis._result import SynthesisResult
 from metameric._synthesis._resumed import set_up_again
+from metameric._synthesis._start import starting_image
 from metameric.loss._losses import mse
 from metameric.process._surrogate import random_phase
 from metameric.regularize._range import bounds_of, penalize_range, within
@@ -46,6 +47,9 @@ class Metamer(IterativeSynthesis):
         Callable of a stimulus giving one number.
     penalty_lambda
         Weight of the penalty.
+    target_representation
+        Match this, (batch, ...), in place of the representation of `image`, which then gives shape and range only: a
+        texture's statistics at another size, a mixture of two.
 
     Examples
     --------
@@ -68,6 +72,8 @@ class Metamer(IterativeSynthesis):
         loss_function: Callable[..., Tensor] = mse,
         penalty_function: Callable[..., Tensor] = penalize_range,
         penalty_lambda: float = 0.1,
+        *,
+        target_representation: Tensor | None = None,
     ) -> None:
         super().__init__()
         validate_input(image)
@@ -75,7 +81,8 @@ class Metamer(IterativeSynthesis):
             raise InputError(f"penalty_lambda is {penalty_lambda}; expected 0 or more.")
         self._image = image.detach()
         self._model = model
-        self._target_representation = check(probe(model, self._image))
+        response = check(probe(model, self._image))
+        self._target_representation = _checked_target(target_representation, response)
         validate_penalty(penalty_function, image.shape, image.dtype, image.device)
         self._loss_function = loss_function
         self._penalty_function = penalty_function
@@ -96,7 +103,7 @@ class Metamer(IterativeSynthesis):
 
     def setup(
         self,
-        initial_image: Tensor | None = None,
+        initial_image: Tensor | str | None = None,
         optimizer: Any = None,
         optimizer_kwargs: Mapping[str, Any] | None = None,
         scheduler: Any = None,
@@ -111,7 +118,9 @@ class Metamer(IterativeSynthesis):
         Parameters
         ----------
         initial_image
-            Where to start, (batch, ...); uniform noise over the allowed range by default.
+            Where to start, (batch, ...), or what to make from the seed: ``"noise"`` (uniform over the range),
+            ``"gaussian"`` (mean and variance of the target), ``"random_phase"`` (its power spectrum),
+            ``"random_phase_histogram"`` (grey values as well). The default is the model's `preferred_start` or noise.
         optimizer, optimizer_kwargs, scheduler, scheduler_kwargs
             Classes of `torch.optim` and their options. The default is metameric's L-BFGS.
         solver
@@ -131,7 +140,9 @@ class Metamer(IterativeSynthesis):
         self._solver = self._choose_solver(solver, optimizer, optimizer_kwargs, scheduler, scheduler_kwargs)
         self._constraint = self._choose_constraint(constraint)
         if initial_image is None:
-            self._start = self._noise(seed)
+            initial_image = getattr(self._model, "preferred_start", "noise")
+        if isinstance(initial_image, str):
+            self._start = self._make_start(initial_image, seed)
         else:
             validate_input(initial_image)
             self._start = self._check_start(initial_image.detach().to(self._image))
@@ -151,6 +162,7 @@ class Metamer(IterativeSynthesis):
         stop: Stop | None = None,
         progress: bool | None = True,
         observers: Sequence[Observer] = (),
+        batch_size: int | None = None,
     ) -> SynthesisResult:
         """Run, or continue, for at most `max_iter` iterations.
 
@@ -173,12 +185,14 @@ class Metamer(IterativeSynthesis):
             Show a progress bar; None shows it in terminals only.
         observers
             Objects that watch the run, for instance checkpoints.
+        batch_size
+            How many batch entries to evaluate at once, to bound memory; all of them by default.
         """
         if self._start is None:
             self.setup()
         if stop is None:
             stop = self._stop(stop_criterion, stop_iters_to_check, tolerance)
-        return self._minimise(max_iter, store_progress, stop, progress, observers)
+        return self._minimise(max_iter, store_progress, stop, progress, observers, batch_size)
 
     def _stop(self, criterion: float | None, window: int, tolerance: float | None) -> Stop:
         if window < 1:
@@ -206,15 +220,14 @@ class Metamer(IterativeSynthesis):
             self._model, self._target_representation, self._loss_function, self._penalty_function, self._penalty_lambda
         )
 
-    def _noise(self, seed: int | Sequence[int] | None) -> Tensor:
+    def _make_start(self, name: str, seed: int | Sequence[int] | None) -> Tensor:
         n = self._image.shape[0]
         if n == 1 and isinstance(seed, Sequence):
             n = len(seed)
         self._seeds = problem_seeds(seed, n)
-        like = self._image.expand(n, *self._image.shape[1:])
         # Stimuli that live outside [0, 1] (sound, z-scored images) start within their own range.
-        low, high = min(0.0, float(self._image.min())), max(1.0, float(self._image.max()))
-        return low + (high - low) * uniform(self._seeds, like)
+        bounds = min(0.0, float(self._image.min())), max(1.0, float(self._image.max()))
+        return starting_image(name, self._image, self._seeds, bounds)
 
     def _check_start(self, start: Tensor) -> Tensor:
         if start.ndim != self._image.ndim or self._image.shape[0] not in (1, start.shape[0]):
@@ -278,7 +291,9 @@ class Metamer(IterativeSynthesis):
         if self._unrelated is None:
             surrogate = random_phase(self._image, [0] * self._image.shape[0])
             surrogate = surrogate.clamp(float(self._image.min()), float(self._image.max()))
-            self._unrelated = relative_error(self._model(surrogate), self._target_representation)
+            # One at a time: whatever the batch, this takes no more memory than the synthesis.
+            response = torch.cat([self._model(s) for s in surrogate.split(1)])
+            self._unrelated = relative_error(response, self._target_representation)
         return self._unrelated
 
     def _run_column(self, name: str) -> Tensor:
@@ -340,3 +355,15 @@ class Metamer(IterativeSynthesis):
     def saved_metamer(self) -> Tensor:
         """Metamers stored on the way, (stored, batch, ...); empty unless `store_progress` was given."""
         return self._saved
+
+
+def _checked_target(target: Tensor | None, response: Tensor) -> Tensor:
+    if target is None:
+        return response
+    if target.shape[1:] != response.shape[1:] or target.shape[0] not in (1, response.shape[0]):
+        raise InputError(
+            f"target_representation has shape {tuple(target.shape)}; the model's response has {tuple(response.shape)}."
+        )
+    if not bool(torch.isfinite(target).all()):
+        raise InputError("target_representation has NaN or infinite values; expected finite ones.")
+    return target.detach().to(response).expand(response.shape)

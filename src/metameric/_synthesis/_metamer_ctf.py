@@ -75,6 +75,7 @@ class MetamerCTF(Metamer):
         stop: Stop | None = None,
         progress: bool | None = True,
         observers: Sequence[Observer] = (),
+        batch_size: int | None = None,
     ) -> SynthesisResult:
         """Run, or continue, for at most `max_iter` iterations; arguments as for `Metamer.synthesize`, and two more.
 
@@ -101,6 +102,7 @@ class MetamerCTF(Metamer):
             stop=stop,
             progress=progress,
             observers=watchers,
+            batch_size=batch_size,
         )
 
     def _objective(self) -> Any:

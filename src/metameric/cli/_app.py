@@ -21,7 +21,10 @@ app = typer.Typer(
 )
 
 # Each module registers its commands on `app`.
-_COMMANDS = ("_metamer", "_lists")
+_COMMANDS = ("_metamer", "_lists", "_mad", "_compare")
+
+# Options that take several words: ``--metrics ssim mse`` stands for ``--metrics ssim --metrics mse``.
+_LISTS = ("--metrics",)
 
 
 def run(arguments: list[str]) -> int:
@@ -29,7 +32,7 @@ def run(arguments: list[str]) -> int:
     for name in _COMMANDS:
         importlib.import_module(f"metameric.cli.{name}")
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app(_one_by_one(arguments), standalone_mode=False)
     except MetamericError as error:
         if os.environ.get("METAMERIC_TRACEBACK"):
             raise
@@ -47,6 +50,20 @@ def run(arguments: list[str]) -> int:
             raise
         return _fail(error.format_message())
     return code if isinstance(code, int) else 0
+
+
+def _one_by_one(arguments: list[str]) -> list[str]:
+    """Repeat the name of an option before each of its words, up to the next option."""
+    found: list[str] = []
+    current = None
+    for word in arguments:
+        if word.startswith("-"):
+            current = word if word in _LISTS else None
+            if current is None:
+                found.append(word)
+        else:
+            found += [word] if current is None else [current, word]
+    return found
 
 
 def _fail(message: str) -> int:

@@ -9,10 +9,10 @@ from torch import Tensor
 from metameric._core.errors import InputError
 from metameric._core.random import fresh_seed
 from metameric._synthesis._metamer import Metamer
+from metameric._synthesis._start import STARTS
 from metameric.cli._app import NOT_CONVERGED, app
 from metameric.cli._inputs import make_model, parse_seeds, read_image, solver_options
 from metameric.cli._outputs import new_folder, write_json, write_stimuli
-from metameric.process._surrogate import random_phase
 
 
 @app.command()
@@ -28,7 +28,9 @@ def metamer(
     tolerance: Annotated[float | None, typer.Option(help="Relative representation error to reach.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
     dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
-    initial: Annotated[str, typer.Option(help="noise, random-phase, a bundled image or a file.")] = "noise",
+    initial: Annotated[
+        str, typer.Option(help="A bundled image, a file, noise, gaussian, random_phase, random_phase_histogram.")
+    ] = "auto",
     solver: Annotated[str, typer.Option(help="lbfgs, or an optimizer of torch.optim.")] = "lbfgs",
     color: Annotated[bool, typer.Option("--color", help="Keep the colours of the image.")] = False,
 ) -> int:
@@ -37,9 +39,7 @@ def metamer(
     folder = new_folder(out)
     chosen = parse_seeds(seeds) if seeds else [fresh_seed() if seed is None else seed]
     synthesis = Metamer(target, make_model(model, model_option or [], target))
-    start = _start(initial, target, chosen)
-    noise = {"seed": chosen} if start is None else {"initial_image": start}
-    synthesis.setup(**noise, **solver_options(solver))
+    synthesis.setup(_start(initial, target, chosen), seed=chosen, **solver_options(solver))
     result = synthesis.synthesize(max_iter, tolerance=tolerance)
     write_stimuli(folder, "metamer", synthesis.metamer, chosen)
     synthesis.save(folder / "result.safetensors")
@@ -54,15 +54,14 @@ def metamer(
     return 0 if result.converged else NOT_CONVERGED
 
 
-def _start(initial: str, target: Tensor, seeds: list[int]) -> Tensor | None:
-    if initial == "noise":
-        return None
-    if initial == "random-phase":
-        return random_phase(target.expand(len(seeds), *target.shape[1:]), seeds).clamp(0, 1)
-    start = read_image(initial, None, target.shape[1] == 3, "float32", "cpu").to(target)
+def _start(initial: str, target: Tensor, seeds: list[int]) -> Tensor | str | None:
+    if initial == "auto" or initial in STARTS:
+        return None if initial == "auto" else initial
     if len(seeds) > 1:
-        raise InputError("--seeds with several seeds needs a random start; leave --initial out or use random-phase.")
-    return start
+        raise InputError(
+            f"--seeds with several seeds needs a random start: leave --initial out, or {', '.join(STARTS)}."
+        )
+    return read_image(initial, None, target.shape[1] == 3, "float32", "cpu").to(target)
 
 
 def _picture(synthesis: Metamer, folder: Path) -> None:

@@ -104,7 +104,7 @@ def test_own_models_by_path(own, tmp_path, model, options):
 
 def test_file_seeds_dtype_color_and_start(tmp_path):
     iio.imwrite(tmp_path / "picture.png", (np.random.default_rng(0).random((40, 30, 3)) * 255).astype(np.uint8))
-    options = ["--model", "Identity", "--color", "--dtype", "float64", "--seeds", "2-3", "--initial", "random-phase"]
+    options = ["--model", "Identity", "--color", "--dtype", "float64", "--seeds", "2-3", "--initial", "random_phase"]
     code = metamer(*options, "--out", str(tmp_path / "out"), image=str(tmp_path / "picture.png"), size="16")
     assert code == 0
     assert iio.imread(tmp_path / "out" / "metamer-seed3.png").shape == (16, 16, 3)

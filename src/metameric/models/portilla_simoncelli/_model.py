@@ -12,8 +12,8 @@ from metameric._core.errors import InputError
 from metameric.models.portilla_simoncelli import _statistics as statistics
 from metameric.models.portilla_simoncelli._arguments import check_options
 from metameric.models.portilla_simoncelli._layout import Layout, Representation, Scale
-from metameric.models.portilla_simoncelli._measure import Measured, band_statistics, low_statistics
-from metameric.models.portilla_simoncelli._moments import moments
+from metameric.models.portilla_simoncelli._measure import band_statistics, low_statistics, parent_statistics
+from metameric.models.portilla_simoncelli._moments import Moments, moments
 from metameric.models.portilla_simoncelli._plot import draw, grouped
 from metameric.models.portilla_simoncelli._transform import highpass_amplitude, low_amplitude, texture_bank
 from metameric.process.steerable._arguments import check_image, check_names, check_shape
@@ -65,6 +65,8 @@ class PortillaSimoncelli(nn.Module):
     """
 
     profiles = Profiles()
+    preferred_start = "random_phase"
+    """Where metamers start: an image with the target's power spectrum is near already; noise ends in poor minima."""
 
     def __init__(
         self,
@@ -140,29 +142,51 @@ class PortillaSimoncelli(nn.Module):
         floor = statistics.rounding_variance(image)
         pixels = statistics.marginal_statistics(image, floor)
         power = statistics.power_spectrum(image)
-        at: dict[int, Measured] = {scale: {} for scale in range(self.n_scales + 1)}
-        for scale in lows:
-            low, power_of_low = outputs["low", scale].squeeze(-3), self._power_of_low(power, scale)
-            scaled = floor * 16**scale
-            at[scale] = low_statistics(low, power_of_low, self.spatial_corr_width, scaled, pixels[..., 1])
-        for scale in bands:
-            parts = [outputs.get((kind, scale)) for kind in ("band", "parent")]
-            planes = [None if part is None else part.unflatten(-3, (2, -1)) for part in parts]
-            at[scale] |= band_statistics(moments(*planes, self.spatial_corr_width), floor * 16**scale)
+        measured: dict[str, tuple[list[int], Tensor]] = {}
+        growth = floor[..., None] * 16.0 ** torch.arange(self.n_scales + 1, dtype=floor.dtype, device=floor.device)
+        width = self.spatial_corr_width
+        if lows:
+            images = [outputs["low", scale].squeeze(-3) for scale in lows]
+            lags = [
+                statistics.autocovariance(self._power_of_low(power, s), self.image_shape[1] >> s, width) for s in lows
+            ]
+            of_lows = low_statistics(images, lags, growth[..., lows], pixels[..., 1])
+            measured |= {name: (lows, value) for name, value in of_lows.items()}
+        if bands:
+            raw = [self._moments(outputs, scale) for scale in bands]
+            of_bands, deviation = band_statistics(raw, growth[..., bands])
+            measured |= {name: (bands, value) for name, value in of_bands.items()}
+            if parents:
+                count = len(parents)
+                of_parents = parent_statistics(raw[:count], deviation[..., :count], growth[..., parents])
+                measured |= {name: (parents, value) for name, value in of_parents.items()}
         highpass = (power * self._weight("highpass", image)).sum((-2, -1))
-        return self._assemble(at, pixels, highpass[..., None])
+        return self._assemble(measured, pixels, highpass[..., None])
 
-    def _assemble(self, at: dict[int, Measured], pixels: Tensor, highpass: Tensor) -> Representation:
+    def _moments(self, outputs: dict[Any, Tensor], scale: int) -> Moments:
+        band = outputs["band", scale].unflatten(-3, (2, -1))
+        parent = outputs.get(("parent", scale))
+        return moments(band, None if parent is None else parent.unflatten(-3, (2, -1)), self.spatial_corr_width)
+
+    def _assemble(
+        self, measured: dict[str, tuple[list[int], Tensor]], pixels: Tensor, highpass: Tensor
+    ) -> Representation:
+        known = {"pixel_statistics": pixels, "var_highpass_residual": highpass}
         representation: Representation = OrderedDict()
         for name, shape in self._layout.shapes.items():
-            if name == "pixel_statistics":
-                representation[name] = pixels
-            elif name == "var_highpass_residual":
-                representation[name] = highpass
+            scales, values = measured.get(name, ([], None))
+            if name in known:
+                representation[name] = known[name]
+            elif values is not None and len(scales) == shape[-1]:
+                representation[name] = values
             else:
-                absent = pixels.new_full((*pixels.shape[:-1], *shape[:-1]), torch.nan)
-                values = [at[scale].get(name, absent) for scale in range(shape[-1])]
-                representation[name] = torch.stack(values, -1) if values else absent[..., None][..., :0]
+                absent = pixels.new_full((*pixels.shape[:-1], *shape), torch.nan)
+                representation[name] = absent
+                if values is not None:
+                    parts = list(absent.unbind(-1))
+                    for scale, value in zip(scales, values.unbind(-1), strict=True):
+                        parts[scale] = value
+                    representation[name] = torch.stack(parts, -1)
         return representation
 
     def _power_of_low(self, power: Tensor, scale: int) -> Tensor:

@@ -1,0 +1,81 @@
+"""`metameric mad`: the stimuli that tell metrics apart, with the figure and the numbers."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from metameric._core.errors import InputError
+from metameric._core.random import fresh_seed
+from metameric._synthesis._mad_set import Case, MADSet
+from metameric.cli._app import NOT_CONVERGED, app
+from metameric.cli._inputs import parse_seeds, read_image, solver_options
+from metameric.cli._metrics import chosen_metrics
+from metameric.cli._outputs import new_folder, write_json, write_stimuli
+
+
+@app.command()
+def mad(
+    image: Annotated[str, typer.Argument(help="A bundled image's name or a file.")],
+    metrics: Annotated[
+        list[str],
+        typer.Option(help="Two or more: mse, ssim, ms_ssim, nlpd, a built-in model, or your own module:attribute."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    noise: Annotated[float, typer.Option(help="Standard deviation of the noise at the start.")] = 0.1,
+    seed: Annotated[int | None, typer.Option(help="Seed of that noise.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Several starts: 0-7 or 0,2,5.")] = None,
+    size: Annotated[int | None, typer.Option(help="Resize the central square to this many pixels.")] = None,
+    max_iter: Annotated[int, typer.Option(min=0, help="Iterations at most.")] = 100,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
+    solver: Annotated[str, typer.Option(help="lbfgs, or an optimizer of torch.optim.")] = "lbfgs",
+    color: Annotated[bool, typer.Option("--color", help="Keep the colours of the image.")] = False,
+) -> int:
+    """Drive each metric up and down while each other one is held; ends 0 if all converged, 3 if not, 2 on bad input."""
+    target = read_image(image, size, color, dtype, device)
+    if len(metrics) < 2:
+        raise InputError(f"--metrics are {', '.join(metrics)}; expected at least two.")
+    competition = MADSet(target, chosen_metrics(metrics, target, distances=True))
+    folder = new_folder(out)
+    chosen = parse_seeds(seeds) if seeds else [fresh_seed() if seed is None else seed]
+    competition.setup(noise, **solver_options(solver), seed=chosen)
+    result = competition.synthesize(max_iter)
+    write_stimuli(folder, "initial", competition.initial_image, chosen)
+    for case in competition.cases:
+        write_stimuli(folder, _file_name(case), competition[case], chosen)
+    competition.save(folder / "result.safetensors")
+    options: dict[str, Any] = {"image": image, "metrics": metrics, "noise": noise, "seeds": chosen, "size": size}
+    options |= {"max_iter": max_iter, "device": device, "dtype": dtype, "solver": solver, "color": color}
+    write_json(folder / "result.json", {**competition.to_dict(), "options": options})
+    _figures(competition, folder)
+    _print_table(competition)
+    typer.echo(f"written to {folder}")
+    return 0 if result.converged else NOT_CONVERGED
+
+
+def _file_name(case: Case) -> str:
+    words = (case.minmax, case.optimized, "holding", case.reference)
+    return "-".join("".join(c if c.isalnum() or c in "._" else "_" for c in word) for word in words)
+
+
+def _figures(competition: MADSet, folder: Path) -> None:
+    from itertools import combinations
+
+    from metameric.plot._mad_figure import mad_competition
+
+    if competition.image.ndim != 4:
+        return
+    pairs = list(combinations(competition.metrics, 2))
+    for pair in pairs:
+        name = "mad" if len(pairs) == 1 else _file_name(Case(*pair, "mad"))
+        mad_competition(competition, pair).savefig(folder / f"{name}.png")
+
+
+def _print_table(competition: MADSet) -> None:
+    typer.echo(f"{'driven':>14} {'':3} {'held':>14} {'from':>10} {'to':>10} {'strayed':>9}  status")
+    for row in competition.table():
+        typer.echo(
+            f"{row['optimized']:>14} {row['minmax']:3} {row['reference']:>14} {row['optimized_initial']:>10.4g} "
+            f"{row['optimized_final']:>10.4g} {row['stray_percent']:>8.4f}%  {row['status']}"
+        )
