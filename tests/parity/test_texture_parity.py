@@ -25,7 +25,7 @@ EXACT = {
     "cross_orientation_correlation_magnitude": 2e-5,
     "magnitude_std": 1e-5,
     "cross_scale_correlation_magnitude": 2e-5,
-    "cross_scale_correlation_real": 1e-5,
+    "cross_scale_correlation_real": 2e-5,
     "var_highpass_residual": 2e-5,
 }
 SAMPLED, SAMPLED_IN_SINGLE_PRECISION = 1e-7, 5e-7

@@ -143,7 +143,7 @@ def _backward(width: int, inputs: list[Tensor], given: Moments, results: list[Te
     planes = band.flatten(-2)
     pixels = planes.shape[-1]
     # Gradients of means, as factors on single pixels.
-    g = Moments(given.lags, *(None if value is None else value / pixels for value in given[1:]))
+    g = given._replace(**{name: v / pixels for name, v in given._asdict().items() if name != "lags" and v is not None})
     symmetric = g.mm + g.mm.mT
     through_lags = _lag_gradient(band, g.lags, width).flatten(-2)
     to_band = results[0].flatten(-2)
@@ -185,7 +185,7 @@ def _parent_gradient(
 
 
 def _lag_gradient(band: Tensor, gradient: Tensor, width: int) -> Tensor:
-    """Gradient of the lags with respect to the magnitudes: each plane filtered by its few lags, in the Fourier domain."""
+    """Gradient of the lags with respect to the magnitudes: each plane filtered by its few lags."""
     height, columns = band.shape[-2:]
     left, right = lag_matrices(height, columns, width, band.dtype, band.device)
     once = once_columns(columns, band.dtype, band.device)

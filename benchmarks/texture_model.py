@@ -1,0 +1,36 @@
+"""Texture model against plenoptic: forward, forward + backward."""
+
+import plenoptic as po
+import torch
+from _harness import Table, compare, main
+
+import metameric as mm
+
+
+def rows(quick: bool) -> Table:
+    table = Table("Texture model, 4 scales, 4 orientations, 7 x 7 lags", columns=("size", "batch", "dtype", "what"))
+    for size, batch in [(256, 1)] if quick else [(256, 1), (256, 4), (512, 1)]:
+        for dtype in (torch.float32, torch.float64):
+            add(table, size, batch, dtype, repeats=5 if quick else 15)
+    return table
+
+
+def add(table: Table, size: int, batch: int, dtype: torch.dtype, repeats: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(batch, 1, size, size, dtype=dtype, generator=generator)
+    ours = mm.models.PortillaSimoncelli((size, size))
+    peer = po.models.PortillaSimoncelli((size, size)).to(dtype)
+    target = ours(torch.rand(batch, 1, size, size, dtype=dtype, generator=generator))
+    label = (str(size), str(batch), str(dtype)[6:])
+
+    def both(model: torch.nn.Module) -> None:
+        leaf = image.clone().requires_grad_()
+        (model(leaf) - target).square().sum().backward()
+
+    with torch.no_grad():
+        table.add((*label, "forward"), compare(lambda: ours(image), lambda: peer(image), repeats))
+    table.add((*label, "forward + backward"), compare(lambda: both(ours), lambda: both(peer), repeats))
+
+
+if __name__ == "__main__":
+    main(rows)
