@@ -3,7 +3,7 @@
 import base64
 import contextlib
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from matplotlib.animation import FuncAnimation
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from tqdm.auto import tqdm
 
 from metameric._core.panels import Real
@@ -63,16 +64,11 @@ class PixelAnimation(FuncAnimation):
         """Render the frames one by one, each (height, width, 3) of 8 bits; the array is valid until the next one."""
         with _rendering(self.figure, dpi) as canvas:
             moving = [a for a in self._put_frame(0) if a is not None]
+            layers = _Layers(canvas)
             with _apart(moving):
-                still = None
                 for i in range(self.n_frames):
                     moving = sorted(self._put_frame(i), key=lambda a: a.get_zorder())
-                    if still is None or i in self._redraw_at:
-                        canvas.draw()
-                        still = canvas.copy_from_bbox(self.figure.bbox)
-                    canvas.restore_region(still)
-                    for artist in moving:
-                        artist.draw(canvas.get_renderer())
+                    layers.draw(moving, anew=i == 0 or i in self._redraw_at)
                     yield np.asarray(canvas.buffer_rgba())[..., :3]
 
     def save(
@@ -153,6 +149,36 @@ class PixelAnimation(FuncAnimation):
         if mpl.rcParams["animation.html"] == "jshtml":
             return str(super()._repr_html_())
         return self.to_html5_video()
+
+
+class _Layers:
+    """Three layers of a frame: what never moves, texts that say the same as before, and the rest."""
+
+    def __init__(self, canvas: FigureCanvasAgg) -> None:
+        self.canvas = canvas
+        self._still: Any = None
+        self._ground: Any = None
+        self._on_ground: dict[Artist, str] = {}
+        self._said: dict[Artist, str] = {}
+
+    def draw(self, moving: Sequence[Artist], anew: bool) -> None:
+        """Put a frame on the canvas. Text is the dearest thing to draw, so texts that stay join the ground."""
+        said: dict[Artist, str] = {artist: artist.get_text() for artist in moving if isinstance(artist, Text)}
+        steady: dict[Artist, str] = {artist: text for artist, text in said.items() if self._said.get(artist) == text}
+        if anew:
+            self.canvas.draw()
+            self._still = self.canvas.copy_from_bbox(self.canvas.figure.bbox)
+        if anew or steady != self._on_ground:
+            self.canvas.restore_region(self._still)
+            self._draw_artists(steady)
+            self._ground, self._on_ground = self.canvas.copy_from_bbox(self.canvas.figure.bbox), steady
+        self.canvas.restore_region(self._ground)
+        self._draw_artists([artist for artist in moving if artist not in steady])
+        self._said = said
+
+    def _draw_artists(self, artists: Iterable[Artist]) -> None:
+        for artist in artists:
+            artist.draw(self.canvas.get_renderer())
 
 
 @contextlib.contextmanager

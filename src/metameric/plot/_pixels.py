@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -27,6 +28,13 @@ class PixelFigure(Figure):
         low = np.floor(np.asarray(box.min) * self.dpi) / self.dpi
         high = np.ceil(np.asarray(box.max) * self.dpi) / self.dpi
         return Bbox([low, high])
+
+    def savefig(self, fname: Any, **kwargs: Any) -> None:
+        """Save as usual; PNG files with the compression that takes a third of the time for a little more room."""
+        name = fname if isinstance(fname, (str, Path)) else ""
+        if (kwargs.get("format") or Path(name).suffix.removeprefix(".") or "png") == "png":
+            kwargs.setdefault("pil_kwargs", {"compress_level": 2})
+        super().savefig(fname, **kwargs)
 
 
 def new_figure(width: Real, height: Real) -> Figure:

@@ -8,13 +8,14 @@ from typing import Any
 import matplotlib.pyplot as plt
 
 from metameric.plot._status import synthesis_status
+from metameric.plot._views import view_of, with_target
 
 
 def rich_html(synthesis: Any) -> str:
     """Return the status figure and the summary of a synthesis as an HTML fragment, leaving no figure behind."""
     summary = getattr(synthesis, "summary", None)
     text = summary() if callable(summary) else repr(synthesis)
-    figure = synthesis_status(synthesis)
+    figure = synthesis_status(synthesis, included_plots=with_target(view_of(synthesis)))
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
     plt.close(figure)

@@ -64,8 +64,8 @@ def synthesis_status(
     iteration
         Which iteration; the last one by default.
     included_plots
-        Names of plots: ``"synthesis_target"`` (not among the usual ones with axes of your own), ``"synthesis_imshow"``,
-        ``"synthesis_loss"``, ``"metamer_representation_error"``, ``"synthesis_histogram"``, or an object's own panels.
+        Names of plots: ``"synthesis_target"`` (not among the usual ones), ``"synthesis_imshow"``, ``"synthesis_loss"``,
+        ``"metamer_representation_error"``, ``"synthesis_histogram"``, or an object's own panels.
     fig
         A figure that has the axes already.
     axes_idx
@@ -89,7 +89,7 @@ def synthesis_status(
     >>> metamer.setup(seed=0)
     >>> _ = metamer.synthesize(2, progress=False)
     >>> len(mm.plot.synthesis_status(metamer).axes)
-    4
+    3
     """
     view = view_of(synthesis_object, batch_idx, channel_idx)
     return draw_status(view, iteration, included_plots, fig, axes_idx or {}, figsize, width_ratios or {}, kwargs)[0]
@@ -106,7 +106,7 @@ def draw_status(
     kwargs: dict[str, Any],
 ) -> tuple[Figure, list[Plot]]:
     """Draw the status figure and return the plots that it consists of, ready to be updated."""
-    plots = _plots(view, included_plots, figure is not None or bool(axes_idx), kwargs)
+    plots = _plots(view, included_plots, kwargs)
     _check_names(view, "axes_idx", axes_idx)
     _check_names(view, "width_ratios", width_ratios)
     places = _places([p.name for p in plots], axes_idx)
@@ -126,8 +126,8 @@ def draw_status(
     return figure, plots
 
 
-def _plots(view: View, included: Sequence[str] | None, placed: bool, kwargs: dict[str, Any]) -> list[Plot]:
-    names = list(included) if included is not None else [n for n in view.default if n != TARGET or not placed]
+def _plots(view: View, included: Sequence[str] | None, kwargs: dict[str, Any]) -> list[Plot]:
+    names = list(view.default if included is None else included)
     _check_names(view, "included_plots", names)
     if not names:
         raise InputError("included_plots is empty; leave it out to see the usual plots.")

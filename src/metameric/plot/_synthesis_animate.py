@@ -12,7 +12,7 @@ from metameric._core.errors import InputError
 from metameric._core.panels import Real
 from metameric.plot._animation import PixelAnimation
 from metameric.plot._status import Plot, draw_status
-from metameric.plot._views import IMAGE, TARGET, view_of
+from metameric.plot._views import IMAGE, TARGET, view_of, with_target
 
 
 def synthesis_animate(
@@ -29,7 +29,7 @@ def synthesis_animate(
     rescale_ylim: str | bool = "rescale",
     **kwargs: Any,
 ) -> PixelAnimation:
-    """Animate the figure of `synthesis_status` over all stored iterations.
+    """Animate the figure of `synthesis_status`, beside the target, over all stored iterations.
 
     Parameters
     ----------
@@ -70,6 +70,8 @@ def synthesis_animate(
     if process_image is not None:
         given = dict(kwargs.get(f"{IMAGE}_kwargs", {}))
         kwargs[f"{IMAGE}_kwargs"] = {**given, "process_image": process_image}
+    if included_plots is None and fig is None and not axes_idx:
+        included_plots = with_target(view)
     figure, plots = draw_status(
         view, iterations[0], included_plots, fig, axes_idx or {}, figsize, width_ratios or {}, kwargs
     )

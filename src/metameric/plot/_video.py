@@ -47,7 +47,7 @@ def _write_movie(path: Path, frames: Iterator[np.ndarray], framerate: Real) -> N
     height, width = first.shape[:2]
     codec = ["-c:v", "libvpx-vp9", "-crf", "20", "-b:v", "0"]
     if path.suffix != ".webm":
-        codec = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "16", "-movflags", "+faststart"]
+        codec = ["-c:v", "libx264", "-preset", "superfast", "-crf", "16", "-movflags", "+faststart"]
     command = ["ffmpeg", "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"]
     # The usual chroma subsampling needs even sizes; players know nothing else.
     command += ["-r", f"{framerate}", "-i", "-", "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2:color=white"]

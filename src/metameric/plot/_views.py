@@ -30,7 +30,7 @@ class View(Protocol):
     names: list[str]
     """Names of the panels there are."""
     default: list[str]
-    """Those shown unless others are asked for; the target, if there is one, only in figures of our own making."""
+    """Those shown unless others are asked for."""
     headline: str
     """One line that says what it is and how it ended."""
 
@@ -41,6 +41,11 @@ class View(Protocol):
     def panels(self, name: str, iteration: int | None, **options: Any) -> Sequence[Any]:
         """Panels of one name at one iteration, the last one for ``None``."""
         ...
+
+
+def with_target(view: View) -> list[str]:
+    """Names of the usual panels, with the target before them where there is one."""
+    return [TARGET, *view.default] if TARGET in view.names and TARGET not in view.default else view.default
 
 
 class OwnPanels:

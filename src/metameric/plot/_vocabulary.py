@@ -47,8 +47,8 @@ class Vocabulary:
         self.batch_idx = check_index("batch_idx", batch_idx, last.shape[0])
         self.channel_idx = None if channel_idx is None else check_index("channel_idx", channel_idx, last.shape[1])
         has_error = hasattr(synthesis, "target_representation") and hasattr(synthesis, "model")
-        self.default = [TARGET, IMAGE, LOSS, ERROR] if has_error else [TARGET, IMAGE, LOSS]
-        self.names = [*self.default, HISTOGRAM]
+        self.default = [IMAGE, LOSS, ERROR] if has_error else [IMAGE, LOSS]
+        self.names = [TARGET, *self.default, HISTOGRAM]
         self.headline = headline(synthesis, self.batch_idx)
 
     # Iterations -----------------------------------------------------------------------------------------------------

@@ -193,12 +193,13 @@ def test_eigendistortions_in_colour_are_shown_around_gray():
 
 
 def test_status_has_a_place_for_each_plot():
-    figure = mm.plot.synthesis_status(fake_metamer(), iteration=4)
+    figure = mm.plot.synthesis_status(fake_metamer(), iteration=4, included_plots=STATUS)
     target, stimulus, loss, error = figure.axes
     assert target.get_title().startswith("Target") and "[iteration=4]" in stimulus.get_title()
     assert loss.get_xlabel() == "Synthesis iteration" and error.get_title().startswith("Representation error")
     assert [a.get_position().x0 for a in figure.axes] == sorted(a.get_position().x0 for a in figure.axes)
-    assert len(mm.plot.synthesis_status(fake_mad()).axes) == 5
+    assert len(mm.plot.synthesis_status(fake_metamer()).axes) == 3
+    assert len(mm.plot.synthesis_status(fake_mad()).axes) == 4
 
 
 def test_status_in_axes_of_the_user():
