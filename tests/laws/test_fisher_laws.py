@@ -52,6 +52,8 @@ class TestEveryModel:
         quick = mm.Eigendistortion(image, model)
         quick.synthesize(k=2, progress=False)
         torch.testing.assert_close(quick.eigenvalues, values[[0, 1, -2, -1]], rtol=1e-9, atol=1e-10 * largest)
+        if size > 16:
+            return
         monkeypatch.setattr(_eigen_methods, "LARGEST_EXACT", 0)
         krylov = mm.Eigendistortion(image, model)
         assert krylov.synthesize(k=2, stop_criterion=1e-8, progress=False).converged
@@ -68,7 +70,7 @@ def test_a_circular_gaussian_has_the_squared_transfer_function_for_eigenvalues(s
     kernel[:7, :7] = model.filt[0, 0]
     expected = torch.fft.fft2(kernel).abs().square().flatten().sort(descending=True).values
     eigendistortion = mm.Eigendistortion(image, model)
-    eigendistortion.synthesize(progress=False)
+    eigendistortion.synthesize(stop_criterion=2e-9, progress=False)
     torch.testing.assert_close(eigendistortion.eigenvalues[:1], expected[:1], rtol=1e-8, atol=0)
     torch.testing.assert_close(eigendistortion.eigenvalues[1:], expected[-1:], rtol=0, atol=1e-10)
 

@@ -42,8 +42,9 @@ def test_ranks_and_shapes_of_the_power_method_agree_and_its_ends_are_bettered(k)
     run(theirs, method="power", k=k, max_iter=50)
     assert ours.eigenindex.tolist() == theirs.eigenindex.tolist()
     assert ours.eigendistortions.shape == theirs.eigendistortions.shape
-    assert bool((ours.eigenvalues[:k] >= theirs.eigenvalues[:k] - 1e-9).all())
-    assert bool((ours.eigenvalues[k:] <= theirs.eigenvalues[k:] + 1e-9).all())
+    # Of orthonormal vectors only the sum of the quotients is bounded by the eigenvalues.
+    assert float(ours.eigenvalues[:k].sum()) >= float(theirs.eigenvalues[:k].sum()) - 1e-9
+    assert float(ours.eigenvalues[k:].sum()) <= float(theirs.eigenvalues[k:].sum()) + 1e-9
     named, _ = both()
     named.synthesize("power", k=k, max_iter=50, progress=False)
     torch.testing.assert_close(named.eigenvalues[:k], theirs.eigenvalues[:k], rtol=0.05, atol=0)

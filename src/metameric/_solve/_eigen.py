@@ -134,8 +134,8 @@ def _gram_schmidt(vectors: Vectors, drop: float) -> tuple[Vectors, float]:
 
 
 def basis_limit(k: int, n: int) -> int:
-    """Vectors to hold: ``40 + 10 k``, and more of short ones, up to a million numbers."""
-    return 40 + 10 * k + 2**20 // n
+    """Vectors to hold: ``40 + 10 k``, and more of short ones, up to a quarter of a million numbers."""
+    return 40 + 10 * k + 2**18 // n
 
 
 def extreme_eigenpairs(

@@ -128,7 +128,7 @@ class Eigendistortion(Archived):
 
         Notes
         -----
-        ``"auto"`` holds at most ``4 (40 + 10 k)`` stimuli, plus four million numbers, besides the model's graph.
+        ``"auto"`` holds at most ``4 (40 + 10 k)`` stimuli, plus a million numbers, besides the model's graph.
         """
         if method not in METHODS:
             raise InputError(f"method is {method!r}; expected one of {', '.join(map(repr, METHODS))}.")
