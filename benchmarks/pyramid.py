@@ -3,9 +3,9 @@
 import plenoptic as po
 import pyrtools as pt
 import torch
-from _harness import Table, compare, main
 
 import metameric as mm
+from _harness import Table, compare, main
 
 
 def rows(quick: bool) -> Table:

@@ -2,9 +2,9 @@
 
 import plenoptic as po
 import torch
-from _harness import Table, compare, main
 
 import metameric as mm
+from _harness import Table, compare, main
 
 
 def rows(quick: bool) -> Table:

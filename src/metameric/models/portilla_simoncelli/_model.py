@@ -1,6 +1,5 @@
 """The texture model."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -161,33 +160,13 @@ class PortillaSimoncelli(nn.Module):
                 of_parents = parent_statistics(raw[:count], deviation[..., :count], growth[..., parents])
                 measured |= {name: (parents, value) for name, value in of_parents.items()}
         highpass = (power * self._weight("highpass", image)).sum((-2, -1))
-        return self._assemble(measured, pixels, highpass[..., None])
+        known = {"pixel_statistics": pixels, "var_highpass_residual": highpass[..., None]}
+        return self._layout.assemble(known, measured)
 
     def _moments(self, outputs: dict[Any, Tensor], scale: int) -> Moments:
         band = outputs["band", scale].unflatten(-3, (2, -1))
         parent = outputs.get(("parent", scale))
         return moments(band, None if parent is None else parent.unflatten(-3, (2, -1)), self.spatial_corr_width)
-
-    def _assemble(
-        self, measured: dict[str, tuple[list[int], Tensor]], pixels: Tensor, highpass: Tensor
-    ) -> Representation:
-        known = {"pixel_statistics": pixels, "var_highpass_residual": highpass}
-        representation: Representation = OrderedDict()
-        for name, shape in self._layout.shapes.items():
-            scales, values = measured.get(name, ([], None))
-            if name in known:
-                representation[name] = known[name]
-            elif values is not None and len(scales) == shape[-1]:
-                representation[name] = values
-            else:
-                absent = pixels.new_full((*pixels.shape[:-1], *shape), torch.nan)
-                representation[name] = absent
-                if values is not None:
-                    parts = list(absent.unbind(-1))
-                    for scale, value in zip(scales, values.unbind(-1), strict=True):
-                        parts[scale] = value
-                    representation[name] = torch.stack(parts, -1)
-        return representation
 
     def _power_of_low(self, power: Tensor, scale: int) -> Tensor:
         height, width = halved(self.image_shape, scale)
