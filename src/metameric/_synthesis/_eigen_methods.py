@@ -245,3 +245,17 @@ def in_precision(model: Callable[..., Tensor], image: Tensor, dtype: torch.dtype
         return None
     close = response.shape == expected.shape and torch.allclose(response.to(expected), expected, rtol=1e-3, atol=1e-4)
     return other if close and response.real.dtype == dtype else None
+
+
+def interrupted(pairs: Eigenpairs) -> Eigenpairs:
+    """Say of what was cut short that it was interrupted."""
+    status: list[Status] = [s if s is not Status.STEP_LIMIT else Status.INTERRUPTED for s in pairs.status]
+    return replace(pairs, status=status)
+
+
+def moved(extremes: Extremes, move: Callable[[Tensor], Tensor]) -> Extremes:
+    """Move or cast every tensor."""
+    pairs = extremes.pairs
+    pairs = replace(pairs, values=move(pairs.values), vectors=move(pairs.vectors), residuals=move(pairs.residuals))
+    jacobian = None if extremes.jacobian is None else move(extremes.jacobian)
+    return replace(extremes, pairs=pairs, index=move(extremes.index), jacobian=jacobian)

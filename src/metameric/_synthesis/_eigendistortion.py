@@ -16,11 +16,9 @@ from metameric._objective._coordinates import Coordinates
 from metameric._objective._fisher import FisherInformation
 from metameric._objective._jacobian import flatten_response
 from metameric._objective._noise import ResponseNoise
-from metameric._solve._eigen import Eigenpairs
 from metameric._solve._interrupt import Request, interruptible
-from metameric._solve._status import Status
 from metameric._synthesis._archived import Archived
-from metameric._synthesis._eigen_methods import Extremes, Options, Problem, find, in_precision
+from metameric._synthesis._eigen_methods import Extremes, Options, Problem, find, in_precision, interrupted, moved
 from metameric._synthesis._eigen_result import EigendistortionResult, ThresholdTable
 from metameric.validate._probe import check, probe
 from metameric.validate._stimulus import validate_input
@@ -164,7 +162,7 @@ class Eigendistortion(Archived):
 
             extremes = find(self._problems[i], options, watch)
         if request.made:
-            extremes = replace(extremes, pairs=_interrupted(extremes.pairs))
+            extremes = replace(extremes, pairs=interrupted(extremes.pairs))
         if all(s.succeeded for s in extremes.pairs.status):
             # Only an unfinished search is worth its memory.
             del self._problems[i]
@@ -286,7 +284,7 @@ class Eigendistortion(Archived):
         self._weight = None if self._weight is None else move(self._weight)
         self._jacobian = None if self._jacobian is None else move(self._jacobian)
         self._problems = {}
-        self._found = [_moved(f, move) for f in self._found]
+        self._found = [moved(f, move) for f in self._found]
         return self
 
     def __repr__(self) -> str:
@@ -305,15 +303,3 @@ def _check_model(model: Callable[..., Any], image: Tensor) -> None:
 
 def _unbatched(x: Float[Tensor, "batch *rest"]) -> Tensor:
     return x[0] if x.shape[0] == 1 else x
-
-
-def _interrupted(pairs: Eigenpairs) -> Eigenpairs:
-    status: list[Status] = [s if s is not Status.STEP_LIMIT else Status.INTERRUPTED for s in pairs.status]
-    return replace(pairs, status=status)
-
-
-def _moved(extremes: Extremes, move: Callable[[Tensor], Tensor]) -> Extremes:
-    pairs = extremes.pairs
-    pairs = replace(pairs, values=move(pairs.values), vectors=move(pairs.vectors), residuals=move(pairs.residuals))
-    jacobian = None if extremes.jacobian is None else move(extremes.jacobian)
-    return replace(extremes, pairs=pairs, index=move(extremes.index), jacobian=jacobian)
