@@ -54,8 +54,10 @@ def rewrite(path, change):
     whole, tensors = header(path)
     document = json.loads(whole["__metadata__"]["metameric"])
     document = change(document) or document
-    text = json.dumps(document)
-    whole["__metadata__"] = {"metameric": text, "metameric_crc32": str(zlib.crc32(text.encode()))}
+    if isinstance(document, dict):
+        document.pop("crc32")
+        document["crc32"] = zlib.crc32(json.dumps(document, ensure_ascii=False).encode())
+    whole["__metadata__"] = {"metameric": json.dumps(document)}
     packed = json.dumps(whole).encode()
     path.write_bytes(struct.pack("<Q", len(packed)) + packed + tensors)
 
@@ -155,7 +157,7 @@ def test_made_up_content(path, change, message):
 
 def test_deep_nesting(path):
     text = "[" * 100_000
-    save_file({}, path, {"metameric": text, "metameric_crc32": str(zlib.crc32(text.encode()))})
+    save_file({}, path, {"metameric": text})
     refused(path, "does not fit together")
 
 
@@ -192,6 +194,13 @@ def test_weights_only_cannot_be_switched_off(tmp_path):
     for options in ({"weights_only": False}, {"pickle_module": pickle}):
         with pytest.raises(InputError, match="would let the file run code"):
             make().load(tmp_path / "a.pt", **options)
+    with pytest.raises(FileError, match="no synthesis"):
+        make().load(tmp_path / "a.pt", weights_only=True)
+
+
+def test_misspelt_options_are_noticed(path):
+    with pytest.raises(TypeError, match="map_locations"):
+        make().load(path, map_locations="cpu")
 
 
 def test_other_torch_files(tmp_path):

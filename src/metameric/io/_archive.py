@@ -1,7 +1,7 @@
 """The file format: a safetensors file whose header carries one JSON document. Nothing in it can be executed.
 
-The header holds the document as text and a checksum of it; the document holds, besides what its writer put there, its
-kind, the format version and a checksum of every tensor, so that damage is noticed and not computed with.
+The document holds, besides what its writer put there, its kind, the format version, and checksums of itself and of
+every tensor, so that damage is noticed and not computed with. The same content gives the same file.
 """
 
 import json
@@ -25,7 +25,7 @@ from metameric.io._atomic import replacing
 FORMAT_VERSION = 1
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """Version -> function that turns a document of that version into one of the next."""
-_KEY, _CHECKSUM = "metameric", "metameric_crc32"
+_KEY, _CHECKSUM = "metameric", "crc32"
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ def write_archive(
         **document,
         "checksums": {name: _checksum(tensor) for name, tensor in stored.items()},
     }
-    text = json.dumps(whole, allow_nan=False, ensure_ascii=False)
+    text = _text({**whole, _CHECKSUM: zlib.crc32(_text(whole).encode())})
     with replacing(path) as temporary:
-        save_file(stored, temporary, {_KEY: text, _CHECKSUM: str(zlib.crc32(text.encode()))})
+        save_file(stored, temporary, {_KEY: text})
 
 
 def read_archive(path: str | os.PathLike[str], kind: str) -> Archive:
@@ -133,12 +133,16 @@ def _document(path: str | os.PathLike[str], metadata: Mapping[str, str]) -> dict
             f"{path} is a safetensors file, but not one that metameric wrote (its metadata has {sorted(metadata)}). "
             "Expected a file written by `save`."
         )
-    if str(zlib.crc32(text.encode())) != metadata.get(_CHECKSUM):
-        raise FileError(f"{path} is damaged: its header is not as it was written. Restore it from a copy.")
     document = json.loads(text)
     if not isinstance(document, dict):
         raise FileError(f"{path} is damaged: its header holds a {type(document).__name__}, not an object.")
+    if document.pop(_CHECKSUM, None) != zlib.crc32(_text(document).encode()):
+        raise FileError(f"{path} is damaged: its header is not as it was written. Restore it from a copy.")
     return document
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, allow_nan=False, ensure_ascii=False)
 
 
 def _migrated(path: str | os.PathLike[str], document: dict[str, Any]) -> dict[str, Any]:

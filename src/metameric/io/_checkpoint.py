@@ -5,13 +5,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from metameric._core.errors import InputError
-from metameric._solve._observe import Observer
+from metameric._solve._observe import Periodically
 
 if TYPE_CHECKING:
     from metameric._solve._loop import Run
 
 
-class Checkpoint(Observer):
+class Checkpoint(Periodically):
     """Save a synthesis every so many seconds while it runs, and when it ends, however that comes about.
 
     Parameters
@@ -37,9 +37,9 @@ class Checkpoint(Observer):
     def __init__(self, path: str | os.PathLike[str], seconds: float = 60) -> None:
         if not seconds >= 0:
             raise InputError(f"seconds is {seconds}; expected 0 (after every iteration) or more.")
-        self.path, self.seconds = path, seconds
+        super().__init__(lambda run: self._owner.save(self.path), seconds)
+        self.path = path
         self._owner: Any = None
-        self._last = 0.0
 
     def attach(self, owner: Any) -> None:
         """Take note of the synthesis to save."""
@@ -47,17 +47,5 @@ class Checkpoint(Observer):
 
     def start(self, run: "Run", limit: int) -> None:
         """Save the start, so that a path that cannot be written to is noticed before any work is done."""
-        self._save()
-
-    def step(self, run: "Run") -> None:
-        """Save if it is due."""
-        if time.monotonic() - self._last >= self.seconds:
-            self._save()
-
-    def finish(self, run: "Run") -> None:
-        """Save the end."""
-        self._save()
-
-    def _save(self) -> None:
-        self._owner.save(self.path)
+        self.function(run)
         self._last = time.monotonic()

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metameric._core.errors import FileError, InputError
+from metameric._core.errors import FileError, InputError, InputTypeError
 from metameric._synthesis._archived import Archived
 from metameric.io._archive import first_bytes, reading
 from metameric.io._plenoptic_history import STIMULUS, History, eigenpairs
@@ -18,13 +18,15 @@ from metameric.io._saved import Saved
 from metameric.io._tree import full_name
 from metameric.regularize._range import penalize_range
 
+LOAD_ARGS = {"weights_only", "mmap", "encoding", "errors", "fix_imports"}
+"""Options of `torch.load` that may be given; they matter to old files only."""
 CALLABLE_PARTS = (2, 3)
 """plenoptic writes callables as (name, state) or (name, names of inputs, output)."""
 
 
 def read_dictionary(path: str | os.PathLike[str], device: Any, load_args: Mapping[str, Any]) -> dict[str, Any]:
     """Read the dictionary that plenoptic wrote. `torch.load` with `weights_only` refuses everything that runs code."""
-    _check_load_args(load_args)
+    check_load_args(load_args)
     if not looks_like_torch(path):
         raise FileError(f"{path} is neither a metameric file nor a plenoptic one; expected a file written by `save`.")
     try:
@@ -72,12 +74,16 @@ def read_plenoptic(path: str | os.PathLike[str], synthesis: Archived, load_args:
         return replace(saved, attributes=history.attributes(), snapshots=history.snapshots(), finish=history.finish)
 
 
-def _check_load_args(load_args: Mapping[str, Any]) -> None:
+def check_load_args(load_args: Mapping[str, Any]) -> None:
+    """Refuse options of `torch.load` that do not exist, or that would let a file run code."""
     if not load_args.get("weights_only", True) or "pickle_module" in load_args:
         raise InputError(
             "weights_only=False or another pickle_module would let the file run code of its own; metameric reads "
             "plenoptic's files without. Leave them out."
         )
+    unknown = sorted(set(load_args) - LOAD_ARGS)
+    if unknown:
+        raise InputTypeError(f"load() got the unknown options {unknown}; expected some of {sorted(LOAD_ARGS)}, if any.")
 
 
 def _bring_up_to_date(content: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from metameric._core.errors import FileError
 from metameric._synthesis._archived import Archived, Loaded
 from metameric.io._archive import looks_like_archive, read_archive, reading, write_archive
 from metameric.io._fingerprint import fingerprints
+from metameric.io._plenoptic import check_load_args, read_plenoptic
 from metameric.io._run import moved, revived, run_from_tree, run_to_tree, snapshots_from_tree, snapshots_to_tree
 from metameric.io._saved import Saved, Tolerance, checked_device, differences, refuse
 from metameric.io._tree import foreign_names, pack, unpack
@@ -59,8 +60,9 @@ def load_synthesis(
     pickle_load_args: dict[str, Any],
 ) -> None:
     """Read a file, compare it with the object, and only if all is well change the object."""
+    check_load_args(pickle_load_args)
     device = checked_device(map_location, synthesis)
-    saved = read_saved(path) if looks_like_archive(path) else _read_foreign(path, synthesis, pickle_load_args)
+    saved = read_saved(path) if looks_like_archive(path) else read_plenoptic(path, synthesis, pickle_load_args)
     with reading(path):
         found = differences(saved, synthesis, Tolerance(atol, rtol))
     if found and (raise_on_checks or saved.method != type(synthesis).__name__):
@@ -74,12 +76,6 @@ def load_synthesis(
 
 def _callable_names(behaviour: dict[str, Any]) -> set[str]:
     return {name.split("[")[0] for name in behaviour}
-
-
-def _read_foreign(path: str | os.PathLike[str], synthesis: Archived, pickle_load_args: dict[str, Any]) -> Saved:
-    from metameric.io._plenoptic import read_plenoptic
-
-    return read_plenoptic(path, synthesis, pickle_load_args)
 
 
 def _attributes(saved: Saved, synthesis: Archived, device: Any) -> dict[str, Any]:
