@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from metameric._core.errors import InputError
 from metameric._core.random import normal, problem_seeds
@@ -225,19 +225,21 @@ class Competition(IterativeSynthesis):
 
     def _figures(self) -> tuple[dict[str, Tensor], dict[str, str]]:
         figures = {
-            "optimized_initial": self._optimized_start,
             "optimized_final": self._column("optimized_metric")[-1],
-            "reference_initial": self._reference_start,
-            "reference_final": self._column("reference_metric")[-1],
             "stray_percent": 100 * self._column("stray")[-1],
+            "reference_final": self._column("reference_metric")[-1],
+            "optimized_initial": self._optimized_start,
+            "reference_initial": self._reference_start,
             "penalty": self._column("penalty")[-1],
             "evaluations": self._column("evaluations")[-1],
         }
         held = "held" if self._metric_tradeoff_lambda is None else f"weighed by {self._metric_tradeoff_lambda:g}"
         meaning = {
-            "optimized_initial": "metric being driven, at the initial image",
-            "reference_initial": f"metric being {held}, at the initial image",
-            "stray_percent": "how far the reference metric strayed from there",
+            "optimized_final": "metric that is driven, at the end",
+            "stray_percent": "how far the reference metric strayed from its start",
+            "reference_final": f"metric that is {held}, at the end",
+            "optimized_initial": "metric that is driven, at the start",
+            "reference_initial": f"metric that is {held}, at the start",
             "evaluations": "of both metrics, with gradient",
         }
         return figures, meaning
@@ -249,6 +251,14 @@ class Competition(IterativeSynthesis):
             "reference_metric_loss": self.reference_metric_loss,
             "optimized_metric_loss": self.optimized_metric_loss,
         }
+
+    def to(self, *args: Any, **kwargs: Any) -> "Competition":
+        """Move or convert the stimuli and the metrics that are modules; arguments as in `torch.Tensor.to`."""
+        super().to(*args, **kwargs)
+        for metric in self._metrics:
+            if isinstance(metric, nn.Module):
+                metric.to(*args, **kwargs)
+        return self
 
     @property
     def image(self) -> Tensor:

@@ -9,6 +9,7 @@ from ._histogram import histogram as histogram
 from ._imshow import imshow as imshow
 from ._mad import mad_imshow_all as mad_imshow_all
 from ._mad import mad_loss_all as mad_loss_all
+from ._mad_figure import mad_competition as mad_competition
 from ._page import report as report
 from ._pyrshow import pyrshow as pyrshow
 from ._representation import plot_representation as plot_representation

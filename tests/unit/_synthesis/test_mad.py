@@ -138,6 +138,14 @@ def test_start_within_the_range_and_at_a_wanted_value() -> None:
     torch.testing.assert_close(mm.metric.mse(other.mad_image, image), torch.tensor([[0.004]]), rtol=1e-3, atol=0)
 
 
+@pytest.mark.parametrize("metric", ["nlpd", "model"])
+def test_metrics_that_are_not_quite_zero_for_equal_images_in_double_precision(metric: str) -> None:
+    metrics = {"nlpd": mm.metric.nlpd, "model": mm.metric.model_metric_factory(mm.models.Gaussian((7, 7)).double())}
+    mad = mm.MADCompetition(mm.data.image("camera", size=48).double(), metrics[metric], mm.metric.mse, "max")
+    mad.setup(0.05, seed=0)
+    assert mad.synthesize(3, progress=False).figures["stray_percent"] < 0.1
+
+
 def test_continuing_equals_going_on(dtype: torch.dtype) -> None:
     def make() -> mm.MADCompetition:
         mad = mm.MADCompetition(mm.data.image("camera", size=32).to(dtype), dissimilarity(), mm.metric.mse, "max")
@@ -206,6 +214,15 @@ def test_to_double_goes_on() -> None:
     result = mad.synthesize(3, progress=False)
     assert mad.mad_image.dtype == torch.float64
     assert result.figures["stray_percent"] < 0.1
+
+
+def test_to_takes_metrics_along_that_are_modules() -> None:
+    a, b = (QuadraticMetric(torch.eye(4) + i * torch.diag(torch.arange(4.0))) for i in range(2))
+    mad = mm.MADCompetition(torch.full((1, 4), 0.5), a, b, "min")
+    mad.setup(0.1, seed=0)
+    mad.to(torch.float64)
+    mad.synthesize(2, progress=False)
+    assert mad.mad_image.dtype == torch.float64
 
 
 def test_global_random_state_is_left_alone() -> None:
