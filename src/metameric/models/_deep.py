@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -10,10 +10,6 @@ from torch import Tensor, nn
 
 from metameric._core.errors import InputError, InputTypeError, StateError
 from metameric.models._layers import LayerExtractor, named_nodes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Features = Float[Tensor, "batch features"]
 
@@ -104,12 +100,12 @@ class DeepNetFeatures(nn.Module):
     def plot_representation(
         self,
         data: Tensor | Mapping[str, Tensor],
-        ax: "Axes | None" = None,
+        ax: Any = None,
         figsize: tuple[float, float] | None = None,
         ylim: Any = False,
         batch_idx: int = 0,
         title: str | None = None,
-    ) -> tuple["Figure", list["Axes"]]:
+    ) -> tuple[Any, list[Any]]:
         """Plot each layer twice: averaged over channels, and each channel averaged over the rest.
 
         Parameters
@@ -125,7 +121,7 @@ class DeepNetFeatures(nn.Module):
 
         views = self._views(data, batch_idx)
         axes = plot_representation(data=views, ax=ax, figsize=figsize, ylim=ylim, title=title or "")
-        return cast("Figure", axes[0].figure), axes
+        return axes[0].figure, axes
 
     def update_plot(
         self,
