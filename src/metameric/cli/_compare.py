@@ -11,8 +11,8 @@ from torch import Tensor
 from metameric._core.batched import each
 from metameric._core.errors import InputError
 from metameric.cli._app import app
-from metameric.cli._inputs import read_image
-from metameric.cli._metrics import chosen_metrics
+from metameric.stimuli._metrics import chosen_metrics
+from metameric.stimuli._words import read_image
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".pgm", ".ppm", ".webp")
 

@@ -6,7 +6,7 @@ import inspect
 import typer
 
 from metameric.cli._app import app
-from metameric.cli._inputs import BUILT_IN
+from metameric.stimuli._models import BUILT_IN
 
 
 @app.command()

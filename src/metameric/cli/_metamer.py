@@ -11,8 +11,9 @@ from metameric._core.random import fresh_seed
 from metameric._synthesis._metamer import Metamer
 from metameric._synthesis._start import STARTS
 from metameric.cli._app import NOT_CONVERGED, app
-from metameric.cli._inputs import make_model, parse_seeds, read_image, solver_options
+from metameric.cli._inputs import make_model
 from metameric.cli._outputs import new_folder, write_json, write_stimuli
+from metameric.stimuli._words import parse_seeds, read_image, solver_options
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Metrics by name, for the commands that compare images."""
+"""Metrics by name."""
 
 import difflib
 from collections.abc import Callable, Sequence
@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from metameric._core.errors import InputError, ModelError, NearestNameError
-from metameric.cli._inputs import BUILT_IN, _attribute, _module, make_model
 from metameric.metric._distance import as_distance, model_metric_factory
 from metameric.metric._mse import mse
 from metameric.metric._nlpd import nlpd
 from metameric.metric._ssim import ms_ssim, ssim
+from metameric.stimuli._models import BUILT_IN, make_model, own_attribute, own_module
 
 METRICS: dict[str, Callable[..., Tensor]] = {"mse": mse, "ssim": ssim, "ms_ssim": ms_ssim, "nlpd": nlpd}
 SIMILARITIES = ("ssim", "ms_ssim")
@@ -22,7 +22,7 @@ def chosen_metrics(names: Sequence[str], image: Tensor, distances: bool) -> dict
     With `distances`, similarities s are turned into 1 - s, and named so.
     """
     if len(set(names)) < len(names):
-        raise InputError(f"--metrics are {', '.join(names)}; expected distinct ones.")
+        raise InputError(f"the metrics are {', '.join(names)}; expected distinct ones.")
     chosen = {}
     for name in names:
         metric = _one(name, image)
@@ -34,12 +34,12 @@ def chosen_metrics(names: Sequence[str], image: Tensor, distances: bool) -> dict
 def _one(name: str, image: Tensor) -> Callable[..., Tensor]:
     if ":" in name:
         where, _, attribute = name.partition(":")
-        found = _attribute(_module(where, name), attribute, name)
+        found = own_attribute(own_module(where, name), attribute, name)
         if not callable(found):
             raise ModelError(f"{name} is a {type(found).__name__}; expected a function of two images.")
         return found
     if name in BUILT_IN:
-        return model_metric_factory(make_model(name, [], image))
+        return model_metric_factory(make_model(name, {}, image))
     if name not in METRICS:
         near = difflib.get_close_matches(name, [*METRICS, *BUILT_IN], n=2, cutoff=0.5)
         hint = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join([*METRICS, *BUILT_IN])}."

@@ -1,0 +1,5 @@
+"""Stimulus sets: from a specification to an experiment's worth of images."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,71 @@
+"""Images, devices, seeds and solvers from words."""
+
+import difflib
+import inspect
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from metameric._core.errors import InputError, MissingFileError
+from metameric.data._bundled import _square as square
+from metameric.data._bundled import available, image
+from metameric.data._load import load_images
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+def read_image(name: str, size: int | None, color: bool, dtype: str, device: str) -> Tensor:
+    """Return a bundled image or a file as (1, channel, height, width)."""
+    if dtype not in DTYPES:
+        raise InputError(f"--dtype is {dtype!r}; expected {' or '.join(DTYPES)}.")
+    path = Path(name)
+    if path.suffix or path.exists():
+        stimulus = load_images([path], as_gray=not color)
+        if size is not None:
+            stimulus = square(stimulus, size)
+    elif name in available():
+        stimulus = image(name, size=size, as_gray=not color)
+    else:
+        near = difflib.get_close_matches(name, available(), n=2, cutoff=0.6)
+        hint = f" Did you mean {' or '.join(near)}?" if near else " `metameric images` lists the bundled ones."
+        raise MissingFileError(f"{name!r} is neither a file nor a bundled image.{hint}")
+    return stimulus.to(dtype=DTYPES[dtype], device=checked_device(device))
+
+
+def checked_device(device: str) -> torch.device:
+    """Return a device that exists here."""
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"--device is {device!r}, which cannot be used here: {str(error).splitlines()[0]}") from error
+    return found
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Read ``3``, ``0-7`` or ``0,2,5``."""
+    seeds: list[int] = []
+    try:
+        for part in text.split(","):
+            first, dash, last = part.partition("-")
+            seeds += range(int(first), int(last) + 1) if dash else [int(first)]
+    except ValueError:
+        seeds = []
+    if not seeds or len(set(seeds)) != len(seeds):
+        raise InputError(f"--seeds is {text!r}; expected distinct whole numbers such as 3, 0-7 or 0,2,5.")
+    return seeds
+
+
+def solver_options(name: str) -> dict[str, Any]:
+    """Return the keywords of `setup` for a solver's name: lbfgs, or any optimizer of torch.optim."""
+    if name.lower() in ("lbfgs", "auto"):
+        return {}
+    known = {n.lower(): n for n, v in vars(torch.optim).items() if inspect.isclass(v) and n != "Optimizer"}
+    if name.lower() not in known:
+        near = difflib.get_close_matches(name.lower(), known, n=2)
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        raise InputError(f"--solver is {name!r}; expected lbfgs or an optimizer of torch.optim, such as adam.{hint}")
+    options = {"lr": 0.01} if known[name.lower()] == "Adam" else {}
+    return {"optimizer": getattr(torch.optim, known[name.lower()]), "optimizer_kwargs": options}
