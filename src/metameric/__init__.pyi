@@ -22,6 +22,8 @@ from ._objective._noise import ResponseNoise as ResponseNoise
 from ._objective._parametrize import FourierPixels as FourierPixels
 from ._objective._parametrize import Generator as Generator
 from ._objective._parametrize import SigmoidPixels as SigmoidPixels
+from ._objective._path import curvature as curvature
+from ._objective._path import deviation_from_line as deviation_from_line
 from ._objective._transform import GaussianBlur as GaussianBlur
 from ._objective._transform import RandomCrop as RandomCrop
 from ._objective._transform import RandomJitter as RandomJitter
@@ -34,6 +36,7 @@ from ._solve._sphere import NormSphere as NormSphere
 from ._solve._together import Intersection as Intersection
 from ._synthesis._eigendistortion import Eigendistortion as Eigendistortion
 from ._synthesis._exciting import MostExcitingInput as MostExcitingInput
+from ._synthesis._geodesic import Geodesic as Geodesic
 from ._synthesis._mad import MADCompetition as MADCompetition
 from ._synthesis._mad_set import MADSet as MADSet
 from ._synthesis._metamer import Metamer as Metamer

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import metameric as mm
+from metameric._objective._path import Bisection, path_energy
 from metameric._solve._constraint import distance_to
-from metameric._solve._status import Status
 
 QUIET = {"progress": False}
 
@@ -100,3 +100,92 @@ class TestExciting:
         best = (torch.fft.fft2(image).abs() * spectrum.abs()).sum() / 81
         assert torch.allclose(mei.responses[-1], best, rtol=1e-3)
         assert distance_to(mm.FixedSpectrum(image), mei.stimulus) < 1e-5
+
+
+# Geodesics ------------------------------------------------------------------------------------------------------------
+
+
+class Magnitudes(torch.nn.Module):
+    """Local amplitudes of a complex pyramid and its low-pass residual: blind to small shifts."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.pyramid = mm.process.SteerablePyramidFreq((size, size), height=2, order=3, is_complex=True)
+
+    def forward(self, x):
+        bands = self.pyramid(x)
+        amplitudes = [(b.real**2 + b.imag**2 + 1e-6).sqrt().flatten(1) for b in bands.values() if b.is_complex()]
+        return torch.cat([*amplitudes, bands["residual_lowpass"].flatten(1)], 1)
+
+
+class TestGeodesic:
+    def test_linear_model_gives_the_pixel_fade(self, dtype):
+        model = mm.problems.LinearModel.random(6, 20, dtype=dtype)
+        geodesic = mm.Geodesic(randn(2, 20, dtype=dtype), randn(2, 20, seed=1, dtype=dtype), model, 8)
+        result = geodesic.synthesize(**QUIET)
+        assert result.converged
+        assert torch.allclose(geodesic.geodesic, geodesic.pixelfade, atol=1e-5)
+        assert torch.allclose(geodesic.optimality_gap, torch.ones(2, dtype=dtype), rtol=1e-6)
+
+    def test_bent_start_is_straightened(self, dtype):
+        model = mm.problems.LinearModel.random(20, 20, condition=3, dtype=dtype)
+        geodesic = mm.Geodesic(randn(1, 20, dtype=dtype), randn(1, 20, seed=1, dtype=dtype), model, 8)
+        geodesic.setup(initial_noise=0.5, seed=1)
+        assert not torch.allclose(geodesic.geodesic, geodesic.pixelfade, atol=0.1)
+        assert geodesic.synthesize(**QUIET).converged
+        assert torch.allclose(geodesic.geodesic, geodesic.pixelfade, atol=1e-3)
+
+    def test_polar_model_gives_straight_radius_and_angle(self, dtype):
+        a, b = torch.tensor([[1.0, 0.0]], dtype=dtype), torch.tensor([[-0.3, 2.0]], dtype=dtype)
+        model = mm.problems.PolarModel()
+        geodesic = mm.Geodesic(a, b, model, 10)
+        result = geodesic.synthesize(**QUIET)
+        polar, ends = model(geodesic.geodesic), model(torch.cat([a, b]))
+        t = torch.linspace(0, 1, 11, dtype=dtype)[:, None]
+        assert torch.allclose(polar, ends[:1] + t * (ends[1:] - ends[:1]), atol=1e-4)
+        assert abs(float(geodesic.optimality_gap) - 1) < 1e-5
+        assert result.figures["jerkiness"] < 1e-6
+        assert mm.curvature(geodesic.geodesic, model).max() < 0.1
+        assert mm.curvature(geodesic.geodesic).min() > 1
+
+    def test_shortest_of_equally_good_paths_is_the_arc_not_the_chord(self, dtype):
+        angle, n = 1.2, 10
+        a = torch.tensor([[1.0, 0.0]], dtype=dtype)
+        b = torch.tensor([[math.cos(angle), math.sin(angle)]], dtype=dtype)
+        geodesic = mm.Geodesic(a, b, mm.problems.EnergyModel(), n, conditional=True)
+        result = geodesic.synthesize(**QUIET)
+        energy = n * (2 * math.sin(angle / (2 * n))) ** 2
+        assert math.isclose(energy, 0.143827, rel_tol=1e-5)
+        assert math.isclose(float(result.figures["pixel_energy"]), energy, rel_tol=1e-3)
+        assert torch.allclose(geodesic.geodesic.norm(dim=1), torch.ones(n + 1, dtype=dtype), rtol=1e-3)
+        assert torch.allclose(
+            mm.curvature(geodesic.geodesic), torch.full((n - 1,), math.degrees(angle / n), dtype=dtype), rtol=1e-2
+        )
+        assert math.isclose(float(geodesic.pixelfade.diff(dim=0).square().sum()), 0.127528, rel_tol=1e-4)
+        assert float(geodesic.optimality_gap) == math.inf  # the ends are metamers: nothing is as good as standing still
+
+    def test_phase_invariant_model_gives_the_translation(self, dtype):
+        n, shift, steps = 32, 2, 6
+        image = mm.GaussianBlur(1.5)(mm.data.image("camera", size=n).to(dtype))
+        phase = -2j * math.pi * torch.fft.rfftfreq(n, dtype=dtype) * shift / steps
+        moves = [torch.fft.irfft2(torch.fft.rfft2(image) * (phase * t).exp(), s=(n, n))[0] for t in range(steps + 1)]
+        translation = torch.stack(moves)
+        model = Magnitudes(n).to(dtype)
+        geodesic = mm.Geodesic(translation[:1], translation[-1:], model, steps, conditional=True)
+        geodesic.synthesize(60, **QUIET)
+
+        def distance(path):
+            return (path - translation)[1:-1].flatten(1).norm(dim=1)
+
+        assert (distance(geodesic.geodesic) < 0.75 * distance(geodesic.pixelfade)).all()
+        assert 1 <= float(geodesic.optimality_gap) < 1.01
+        assert mm.curvature(geodesic.geodesic, model).mean() < mm.curvature(geodesic.pixelfade, model).mean()
+
+    def test_bisection_makes_the_pixel_energy_a_sum_of_squares(self):
+        for n_steps in (2, 5, 8, 11):
+            basis = Bisection.of(n_steps, torch.zeros(1, dtype=torch.float64))
+            ends, z = randn(3, 2, 4), randn(3, n_steps - 1, 4, seed=1)
+            path = basis.frames(ends, z)
+            straight = (ends[:, 1] - ends[:, 0]).square().sum(1) / n_steps
+            assert torch.allclose(path_energy(path), straight * (1 + z.square().sum((1, 2))))
+            assert torch.allclose(basis.coordinates(path), z)

@@ -22,13 +22,13 @@ class CoarseToFine:
     window
         Iterations to look back over.
     enough
-        Relative representation error at which a stage is done at once.
+        Relative representation error at which a stage is done at once; None for objectives without such a part.
     """
 
     n_stages: int
     fraction: float | None
     window: int
-    enough: float = 1e-3
+    enough: float | None = 1e-3
 
     def start(self, n_problems: int, device: torch.device) -> Control:
         """Begin at stage 0."""
@@ -40,7 +40,7 @@ class CoarseToFine:
         if self.fraction is not None and len(trace) > self.window:
             before, now = trace.last("total", self.window), trace.last("total")
             due = due & (before - now < self.fraction * before.abs())
-        if self.fraction is not None:
+        if self.fraction is not None and self.enough is not None:
             due = due | (trace.last("error") <= self.enough)
         changed = (due | stalled) & ~self.finished(control)
         return {"stage": control["stage"] + changed}, changed
