@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 from torch import Tensor
 
 from metameric._core.errors import InputTypeError
@@ -90,6 +90,9 @@ class DrawnCurves:
         if panel.log and self._suits_log():
             ax.set_yscale("log")
             ax.minorticks_off()
+            low, high = ax.get_ylim()
+            if high < 100 * low:
+                ax.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
             ax.yaxis.set_major_formatter(FuncFormatter(_power_of_ten))
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         plain(ax, panel.title or None, panel.xlabel, panel.ylabel)
@@ -126,7 +129,11 @@ class DrawnCurves:
 
 def _power_of_ten(value: float, _: float | None = None) -> str:
     # The same as matplotlib's, without the detour through its typesetter of formulas.
-    return "10" + f"{round(np.log10(value))}".translate(_SUPERSCRIPTS) if value > 0 else ""
+    if value <= 0:
+        return ""
+    exponent = int(np.floor(np.log10(value) + 1e-9))
+    factor = round(value / 10.0**exponent)
+    return f"{factor}×10" * (factor != 1) + "10" * (factor == 1) + f"{exponent}".translate(_SUPERSCRIPTS)
 
 
 class DrawnRepresentation:

@@ -111,7 +111,10 @@ def _entry(view: View, index: int, result: Any, process_image: Callable[[Tensor]
 
 def _sentence(result: Any, index: int) -> str:
     status = getattr(result, "status", None)
-    return "" if status is None else getattr(status[index], "sentence", str(status[index]))
+    if status is None:
+        return ""
+    several = status[index] if isinstance(status[index], list) else [status[index]]
+    return "; ".join(dict.fromkeys(getattr(s, "sentence", str(s)) for s in several))
 
 
 def _charts(view: View) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from metameric._core.errors import InputError
 from metameric._core.panels import Real
+from metameric.plot._by_model import ByModelPanel
 from metameric.plot._drawn import Drawn
 from metameric.plot._panels import draw_panels
 from metameric.plot._pixels import new_figure
@@ -112,8 +113,7 @@ def draw_status(
     places = _places([p.name for p in plots], axes_idx)
     panels = {p.name: p.panels(iteration) for p in plots}
     if figure is None:
-        # Plots of several panels need the room of several.
-        widths = {p.name: width_ratios.get(p.name, len(panels[p.name])) for p in plots}
+        widths = {p.name: width_ratios.get(p.name, _room(panels[p.name])) for p in plots}
         figure = _figure(places, widths, figsize)
         figure.suptitle(view.headline, fontsize=10, y=1 - 22 / figure.bbox.height, va="center")
     all_axes = list(figure.axes)
@@ -124,6 +124,11 @@ def draw_status(
         chosen = [all_axes[i] for i in where]
         plot.draw(panels[plot.name], chosen[0] if len(chosen) == 1 else chosen)
     return figure, plots
+
+
+def _room(panels: Sequence[Any]) -> int:
+    # Models that draw their representation themselves divide their place further.
+    return sum(2 if isinstance(panel, ByModelPanel) else 1 for panel in panels)
 
 
 def _plots(view: View, included: Sequence[str] | None, kwargs: dict[str, Any]) -> list[Plot]:

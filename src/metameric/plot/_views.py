@@ -9,10 +9,12 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
 from metameric._core.errors import InputError, InputTypeError, StateError
 from metameric._core.panels import OffersPanels
+from metameric._core.tensors import to_numpy
 
 TARGET, IMAGE, LOSS, ERROR, HISTOGRAM = (
     "synthesis_target",
@@ -105,11 +107,15 @@ def headline(synthesis: Any, batch_idx: int) -> str:
     if result is None or not hasattr(result, "status"):
         return name
     status = result.status[batch_idx] if isinstance(result.status, Sequence) else result.status
-    text = f"{name}: {status}"
+    # Some methods have several outcomes for one batch entry.
+    several = list(status) if isinstance(status, Sequence) and not isinstance(status, str) else [status]
+    text = f"{name}: {', '.join(dict.fromkeys(str(s) for s in several))}"
     if getattr(result, "iterations", None) is not None:
         text += f", {result.iterations} iterations"
     for label, values in list(getattr(result, "figures", {}).items())[:2]:
-        text += f", {label.replace('_', ' ')} {float(values[batch_idx % len(values)]):.3g}"
+        value = to_numpy(torch.as_tensor(values[batch_idx % len(values)]))
+        if value.size == 1:
+            text += f", {label.replace('_', ' ')} {float(value):.3g}"
     return text
 
 

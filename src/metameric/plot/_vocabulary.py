@@ -180,7 +180,7 @@ class Vocabulary:
         if isinstance(model, OffersRepresentationPanels):
             return [replace(panel, name=ERROR) for panel in model.representation_panels(error, batch_idx=0)]
         if hasattr(model, "plot_representation"):
-            return [ByModelPanel(ERROR, model, error, title, ylim)]
+            return [ByModelPanel(ERROR, model, error, "", ylim)]
         parts = {part.title: torch.from_numpy(part.values) for part in parts_of(error, 0, title, as_rgb)}
         return [RepresentationPanel(ERROR, parts, title, ylim)]
 
