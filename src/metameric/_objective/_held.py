@@ -13,12 +13,9 @@ from torch import Tensor
 from metameric._core.batched import each
 from metameric._core.tensors import dot, rows, spread
 from metameric._objective._contest import Contest
-from metameric._objective._return import Return
+from metameric._objective._return import TOLERANCE, Return
 from metameric._objective._terms import Terms
 from metameric._objective._trade_off import contest_parts
-
-TOLERANCE = 1e-3
-"""How far the held metric may be from its level, relative to it."""
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from metameric._core.errors import InputError
 from metameric._core.tensors import spread
-from metameric._objective._contest import Contest
+from metameric._core.types import Number
+from metameric._objective._contest import Contest, growth
+
+TOLERANCE = 1e-3
+"""How far the held metric may be from its level, relative to it."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,23 @@ class Return:
             scaled = (image + spread(scale, x) * (start - image)).clamp(self.low, self.high)
             trial = torch.where(movable[pending], scaled, start)
         return found, done
+
+
+def scaled_to(contest: Contest, start: Tensor, value: Number | Tensor, bounds: tuple[float, float]) -> Tensor:
+    """Scale the difference from the image until the reference metric has a wanted value."""
+    level = torch.as_tensor(value).to(start).expand(start.shape[0])
+    if not bool((level > 0).all()):
+        raise InputError(f"reference_value is {value}; expected more than 0.")
+    contest = replace(contest, level=level)
+    scaled = Return(growth(contest, start), *bounds, tolerance=1e-5)(contest, start)
+    with torch.no_grad():
+        off = (contest.reference_value(scaled) / level - 1).abs()
+    if not bool((off <= TOLERANCE).all()):
+        raise InputError(
+            f"no scale of the noise gives the reference metric the value {value} (off by {100 * float(off.max()):.2g} "
+            "%); expected a value that it can take within the allowed range."
+        )
+    return scaled
 
 
 class _Secant:

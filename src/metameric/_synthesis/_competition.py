@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,8 +12,8 @@ from metameric._core.random import normal, problem_seeds
 from metameric._core.tensors import rows
 from metameric._core.types import Number
 from metameric._objective._contest import Contest, growth
-from metameric._objective._held import TOLERANCE, Held
-from metameric._objective._return import Return
+from metameric._objective._held import Held
+from metameric._objective._return import Return, scaled_to
 from metameric._objective._trade_off import TradeOff
 from metameric._solve._constraint import FREE, Box, Constraint
 from metameric._solve._observe import Observer
@@ -59,9 +58,10 @@ class Competition(IterativeSynthesis):
         self._metric_tradeoff_lambda = metric_tradeoff_lambda
         self._penalty_function = penalty_function
         self._penalty_lambda = penalty_lambda
-        self._power: Tensor | None = None
-        self._optimized_start: Tensor | None = None
-        self._reference_start: Tensor | None = None
+        # Tensors (problems,) from setup on.
+        self._power: Any = None
+        self._optimized_start: Any = None
+        self._reference_start: Any = None
 
     @abstractmethod
     def _contest(self, image: Tensor, level: Tensor) -> Contest:
@@ -127,7 +127,7 @@ class Competition(IterativeSynthesis):
     def _begin_at(self, start: Tensor, reference_value: Number | Tensor | None) -> None:
         contest = self._contest(self._per_problem(self._image), torch.ones_like(rows(start)[:, 0]))
         if reference_value is not None:
-            start = _with_value(contest, start, reference_value, self._range())
+            start = scaled_to(contest, start, reference_value, self._range())
         with torch.no_grad():
             optimized, reference = contest.optimized_value(start), contest.reference_value(start)
         if not bool((reference > 0).all()):
@@ -215,10 +215,9 @@ class Competition(IterativeSynthesis):
             raise InputError(f"stop_iters_to_check is {stop_iters_to_check}; expected at least 1.")
         if self._start is None:
             self.setup()
-        if stop is None and stop_criterion is None:
-            stop = Plateau(1e-3, stop_iters_to_check, status=Status.CONVERGED)
-        elif stop is None:
-            stop = SmallChange(stop_criterion, stop_iters_to_check)
+        if stop is None:
+            level = Plateau(1e-3, stop_iters_to_check, status=Status.CONVERGED)
+            stop = level if stop_criterion is None else SmallChange(stop_criterion, stop_iters_to_check)
         return self._minimise(max_iter, store_progress, stop, progress, observers)
 
     # Reading --------------------------------------------------------------------------------------------------------
@@ -299,20 +298,3 @@ class Competition(IterativeSynthesis):
     def optimized_metric_loss(self) -> Tensor:
         """Optimised metric at every iteration, (iterations + 1,), averaged over the batch."""
         return self._column("optimized_metric").mean(1)
-
-
-def _with_value(contest: Contest, start: Tensor, value: Number | Tensor, bounds: tuple[float, float]) -> Tensor:
-    """Scale the difference from the image until the reference metric has a wanted value."""
-    level = torch.as_tensor(value).to(start).expand(start.shape[0])
-    if not bool((level > 0).all()):
-        raise InputError(f"reference_value is {value}; expected more than 0.")
-    contest = replace(contest, level=level)
-    scaled = Return(growth(contest, start), *bounds, tolerance=1e-5)(contest, start)
-    with torch.no_grad():
-        off = (contest.reference_value(scaled) / level - 1).abs()
-    if not bool((off <= TOLERANCE).all()):
-        raise InputError(
-            f"no scale of the noise gives the reference metric the value {value} (off by {100 * float(off.max()):.2g} "
-            "%); expected a value that it can take within the allowed range."
-        )
-    return scaled
