@@ -8,6 +8,7 @@ from . import plot as plot
 from . import problems as problems
 from . import process as process
 from . import regularize as regularize
+from . import stimuli as stimuli
 from . import validate as validate
 from ._core.modules import remove_grad as remove_grad
 from ._core.random import set_seed as set_seed
@@ -41,6 +42,7 @@ from ._synthesis._mad import MADCompetition as MADCompetition
 from ._synthesis._mad_set import MADSet as MADSet
 from ._synthesis._metamer import Metamer as Metamer
 from ._synthesis._metamer_ctf import MetamerCTF as MetamerCTF
+from ._synthesis._principal import PrincipalDistortions as PrincipalDistortions
 from ._synthesis._synthesis import Synthesis as Synthesis
 from ._version import __version__ as __version__
 from .data._load import load_images as load_images

@@ -7,6 +7,7 @@ import torch
 
 import metameric as mm
 from metameric._objective._path import Bisection, path_energy
+from metameric._objective._principal import Separation
 from metameric._solve._constraint import distance_to
 
 QUIET = {"progress": False}
@@ -189,3 +190,119 @@ class TestGeodesic:
             straight = (ends[:, 1] - ends[:, 0]).square().sum(1) / n_steps
             assert torch.allclose(path_energy(path), straight * (1 + z.square().sum((1, 2))))
             assert torch.allclose(basis.coordinates(path), z)
+
+
+# Principal distortions ------------------------------------------------------------------------------------------------
+
+
+def positive(n, seed, dtype=torch.float64, condition=30.0):
+    """A linear model with a Fisher information of full rank."""
+    return mm.problems.LinearModel.random(n, n, seed=seed, condition=condition, dtype=dtype)
+
+
+def closed_form(one, two):
+    values = torch.linalg.eigvals(torch.linalg.solve(two.fisher().double(), one.fisher().double())).real
+    return 0.25 * (values.max() / values.min()).log() ** 2
+
+
+class TestPrincipal:
+    def test_ellipses_have_a_closed_form(self, dtype):
+        for angle in (0.0, 0.7, math.pi / 2):
+            models = [
+                mm.problems.EllipseModel(angle, (4.0, 1.0), dtype),
+                mm.problems.EllipseModel(0, (9.0, 2.0), dtype),
+            ]
+            principal = mm.PrincipalDistortions(torch.zeros(1, 2, dtype=dtype), models)
+            assert principal.synthesize(**QUIET).converged
+            assert torch.allclose(principal.variance.double(), closed_form(*models), rtol=1e-4)
+            assert principal.distortions.dtype == dtype
+
+    def test_two_models_from_random_starts_reach_the_closed_form(self, dtype):
+        models = [positive(8, 1, dtype), positive(8, 2, dtype)]
+        principal = mm.PrincipalDistortions(torch.zeros(1, 8, dtype=dtype), models)
+        principal.setup(randn(8, 2, 8, seed=5, dtype=dtype))
+        result = principal.synthesize(**QUIET)
+        assert result.converged
+        best = closed_form(*models)
+        assert torch.allclose(result.figures["variance"].double(), best.expand(8), rtol=1e-3)
+
+    def test_against_the_identity_they_are_eigendistortions(self, dtype):
+        model, identity = positive(8, 3, dtype), mm.problems.LinearModel(torch.eye(8, dtype=dtype))
+        principal = mm.PrincipalDistortions(torch.zeros(1, 8, dtype=dtype), [model, identity])
+        principal.synthesize(**QUIET)
+        vectors = torch.linalg.eigh(model.fisher())[1][:, [-1, 0]]
+        overlap = (principal.distortions[0] * vectors.mT).sum(1).abs()
+        assert torch.allclose(overlap, torch.ones(2, dtype=dtype), atol=1e-4)
+
+    def test_scales_order_and_roles_do_not_matter(self, dtype):
+        models = [positive(6, seed, dtype) for seed in range(3)]
+        scaled = [mm.problems.LinearModel(c * m.matrix) for c, m in zip((0.1, 1.0, 30.0), models, strict=True)]
+        image = torch.zeros(1, 6, dtype=dtype)
+        found = []
+        for some in (models, scaled, models[::-1]):
+            principal = mm.PrincipalDistortions(image, some)
+            principal.synthesize(**QUIET)
+            found.append(principal.variance)
+        assert torch.allclose(torch.cat(found), found[0].expand(3), rtol=1e-3)
+        a = principal.distortions
+        start = mm.PrincipalDistortions(image, models)
+        start.setup(torch.cat([a, a.flip(1)]))
+        both = start.synthesize(max_iter=0, **QUIET).figures["variance"]
+        assert torch.allclose(both[0], both[1], rtol=1e-5)
+
+    def test_one_model_has_nothing_to_disagree_about(self, dtype):
+        principal = mm.PrincipalDistortions(torch.zeros(1, 4, dtype=dtype), [positive(4, 0, dtype)])
+        principal.synthesize(**QUIET)
+        assert float(principal.variance) == 0
+
+    def test_four_models_need_restarts_and_get_them(self):
+        models = [positive(8, seed) for seed in range(4)]
+        principal = mm.PrincipalDistortions(torch.zeros(1, 8, dtype=torch.float64), models)
+        result = principal.synthesize(**QUIET)
+        assert result.converged
+        many = mm.PrincipalDistortions(torch.zeros(1, 8, dtype=torch.float64), models)
+        many.setup(randn(60, 2, 8, seed=9))
+        values = many.synthesize(**QUIET).figures["variance"]
+        assert values.max() / values.min() > 1.1  # there are local optima
+        assert float(principal.variance) > 0.999 * float(values.max())
+
+    def test_further_pairs_are_orthogonal_and_the_best_of_what_is_left(self, dtype):
+        models = [positive(8, 1, dtype), positive(8, 2, dtype)]
+        principal = mm.PrincipalDistortions(torch.zeros(1, 8, dtype=dtype), models)
+        principal.synthesize(3, **QUIET)
+        assert principal.distortions.shape == (3, 2, 8)
+        assert (principal.variance.diff() < 0).all()
+        first, second = principal.distortions[0], principal.distortions[1]
+        assert (first @ second.mT).abs().max() < 1e-5
+        rest = torch.linalg.svd(first.double(), full_matrices=True)[2][2:]
+        left = [mm.problems.LinearModel(m.matrix.double() @ rest.mT) for m in models]
+        assert torch.allclose(principal.variance[1].double(), closed_form(*left), rtol=1e-3)
+
+    def test_ridge_bounds_what_a_blind_model_leaves_open(self, dtype):
+        blind, other = mm.problems.LinearModel.random(3, 8, dtype=dtype), positive(8, 2, dtype)
+        with pytest.raises(ValueError, match="ridge"):
+            mm.PrincipalDistortions(torch.zeros(1, 8, dtype=dtype), [blind, other])
+        principal = mm.PrincipalDistortions(torch.zeros(1, 8, dtype=dtype), [blind, other], ridge=0.01)
+        principal.synthesize(**QUIET)
+        eye = 0.01 * torch.eye(8, dtype=torch.float64)
+        pencil = torch.linalg.solve(other.fisher().double() + eye, blind.fisher().double() + eye)
+        values = torch.linalg.eigvals(pencil).real
+        assert torch.allclose(principal.variance.double(), 0.25 * (values.max() / values.min()).log() ** 2, rtol=1e-3)
+
+    def test_the_gradient_is_that_of_the_variance(self):
+        models = [positive(5, seed) for seed in range(3)]
+        fishers = tuple(mm.FisherInformation(m, torch.zeros(1, 5, dtype=torch.float64)) for m in models)
+        objective, pairs = Separation(fishers, (0.0, 0.1, 0.0)), randn(2, 2, 5)
+
+        def value(x):
+            matrices = torch.stack([m.fisher() for m in models])
+            matrices = matrices + torch.tensor([0.0, 0.1, 0.0])[:, None, None] * torch.eye(5)
+            quadratic = torch.einsum("bki,nij,bkj->nbk", x, matrices, x) / x.square().sum(2)
+            s = quadratic.log()[..., 0] - quadratic.log()[..., 1]
+            return -s.var(0, correction=0)
+
+        x = objective.place(pairs).requires_grad_()
+        (ours,) = torch.autograd.grad(objective(x).total.sum(), x)
+        (theirs,) = torch.autograd.grad(value(x).sum(), x)
+        assert torch.allclose(objective(x).total, value(x))
+        assert torch.allclose(ours, theirs)

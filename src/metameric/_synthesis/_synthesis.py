@@ -1,7 +1,7 @@
 """The generic synthesis: any objective, with slots for what lies between it and the numbers that a solver moves."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -63,7 +63,7 @@ class Synthesis(IterativeSynthesis):
     True
     """
 
-    _stored = ("_start", "_seeds", "_solver", "_schedule", "_data")
+    _stored: ClassVar[tuple[str, ...]] = ("_start", "_seeds", "_solver", "_schedule", "_data")
     _maximise = False
 
     def __init__(
