@@ -30,11 +30,19 @@ from ._objective._transform import RandomCrop as RandomCrop
 from ._objective._transform import RandomJitter as RandomJitter
 from ._objective._transform import RandomRotation as RandomRotation
 from ._solve._constraint import Box as Box
+from ._solve._lbfgs import LBFGS as LBFGS
+from ._solve._observe import Observer as Observer
 from ._solve._sphere import ContrastSphere as ContrastSphere
 from ._solve._sphere import FixedPixels as FixedPixels
 from ._solve._sphere import FixedSpectrum as FixedSpectrum
 from ._solve._sphere import NormSphere as NormSphere
+from ._solve._status import Status as Status
+from ._solve._stop import Below as Below
+from ._solve._stop import Never as Never
+from ._solve._stop import Plateau as Plateau
+from ._solve._stop import SmallChange as SmallChange
 from ._solve._together import Intersection as Intersection
+from ._solve._torch_optim import TorchOptim as TorchOptim
 from ._synthesis._eigendistortion import Eigendistortion as Eigendistortion
 from ._synthesis._exciting import MostExcitingInput as MostExcitingInput
 from ._synthesis._geodesic import Geodesic as Geodesic
@@ -43,6 +51,7 @@ from ._synthesis._mad_set import MADSet as MADSet
 from ._synthesis._metamer import Metamer as Metamer
 from ._synthesis._metamer_ctf import MetamerCTF as MetamerCTF
 from ._synthesis._principal import PrincipalDistortions as PrincipalDistortions
+from ._synthesis._result import SynthesisResult as SynthesisResult
 from ._synthesis._synthesis import Synthesis as Synthesis
 from ._version import __version__ as __version__
 from .data._load import load_images as load_images

@@ -20,7 +20,7 @@ class ModelError(MetamericError, ValueError):
     """A model, metric, loss or penalty that cannot be used for synthesis."""
 
 
-class StateError(MetamericError, RuntimeError):
+class StateError(MetamericError, RuntimeError, ValueError):
     """A call that comes too early, too late or twice."""
 
 

@@ -20,12 +20,12 @@ from metameric._solve._torch_optim import TorchOptim
 from metameric._synthesis._iterative import IterativeSynthesis
 from metameric._synthesis._result import SynthesisResult
 from metameric._synthesis._resumed import set_up_again
-from metameric._synthesis._start import starting_image
+from metameric._synthesis._start import checked_start, checked_target, starting_image
 from metameric.loss._losses import mse
 from metameric.process._surrogate import random_phase
 from metameric.regularize._range import bounds_of, penalize_range, within
 from metameric.validate._functions import validate_penalty
-from metameric.validate._probe import check, check_response, probe
+from metameric.validate._probe import check, probe
 from metameric.validate._stimulus import validate_input
 
 
@@ -82,7 +82,7 @@ class Metamer(IterativeSynthesis):
         self._image = image.detach()
         self._model = model
         response = check(probe(model, self._image))
-        self._target_representation = _checked_target(target_representation, response)
+        self._target_representation = checked_target(target_representation, response)
         validate_penalty(penalty_function, image.shape, image.dtype, image.device)
         self._loss_function = loss_function
         self._penalty_function = penalty_function
@@ -145,7 +145,9 @@ class Metamer(IterativeSynthesis):
             self._start = self._make_start(initial_image, seed)
         else:
             validate_input(initial_image)
-            self._start = self._check_start(initial_image.detach().to(self._image))
+            self._start = checked_start(
+                initial_image.detach().to(self._image), self._image, self._model, self._target_representation
+            )
         if self._start.shape[0] != self._image.shape[0]:
             self._image = self._image.expand(self._start.shape[0], *self._image.shape[1:])
             repeats = (self._start.shape[0], *(-1,) * (self._target_representation.ndim - 1))
@@ -228,21 +230,6 @@ class Metamer(IterativeSynthesis):
         # Stimuli that live outside [0, 1] (sound, z-scored images) start within their own range.
         bounds = min(0.0, float(self._image.min())), max(1.0, float(self._image.max()))
         return starting_image(name, self._image, self._seeds, bounds)
-
-    def _check_start(self, start: Tensor) -> Tensor:
-        if start.ndim != self._image.ndim or self._image.shape[0] not in (1, start.shape[0]):
-            raise InputError(
-                f"initial_image has shape {tuple(start.shape)}; expected {tuple(self._image.shape)}, like the target."
-            )
-        if start.shape[1:] != self._image.shape[1:]:
-            response = check_response(probe(self._model, start))
-            if response.shape[1:] != self._target_representation.shape[1:]:
-                raise InputError(
-                    f"initial_image has shape {tuple(start.shape)}, for which the model's representation has shape "
-                    f"{tuple(response.shape)}; the target's has {tuple(self._target_representation.shape)}. Another "
-                    "size than the target's needs a model whose representation does not depend on it."
-                )
-        return start
 
     def objective_function(
         self, metamer: Tensor | None = None, target_representation: Tensor | None = None, **analyze_kwargs: Any
@@ -355,15 +342,3 @@ class Metamer(IterativeSynthesis):
     def saved_metamer(self) -> Tensor:
         """Metamers stored on the way, (stored, batch, ...); empty unless `store_progress` was given."""
         return self._saved
-
-
-def _checked_target(target: Tensor | None, response: Tensor) -> Tensor:
-    if target is None:
-        return response
-    if target.shape[1:] != response.shape[1:] or target.shape[0] not in (1, response.shape[0]):
-        raise InputError(
-            f"target_representation has shape {tuple(target.shape)}; the model's response has {tuple(response.shape)}."
-        )
-    if not bool(torch.isfinite(target).all()):
-        raise InputError("target_representation has NaN or infinite values; expected finite ones.")
-    return target.detach().to(response).expand(response.shape)

@@ -9,6 +9,7 @@ from metameric._core.errors import InputError
 from metameric._core.random import normal, uniform
 from metameric._core.tensors import rows
 from metameric.process._surrogate import random_phase
+from metameric.validate._probe import check_response, probe
 
 Bounds = tuple[float, float]
 
@@ -51,3 +52,33 @@ def starting_image(name: str, image: Tensor, seeds: Sequence[int], bounds: Bound
     if name not in STARTS:
         raise InputError(f"initial_image is {name!r}; expected a tensor or one of {', '.join(STARTS)}.")
     return STARTS[name](image.expand(len(seeds), *image.shape[1:]), seeds, bounds)
+
+
+def checked_start(start: Tensor, image: Tensor, model: Callable[..., Tensor], target: Tensor) -> Tensor:
+    """Return a start that can lead to the target, or say why it cannot."""
+    if start.ndim != image.ndim or image.shape[0] not in (1, start.shape[0]):
+        raise InputError(
+            f"initial_image has shape {tuple(start.shape)}; expected {tuple(image.shape)}, like the target."
+        )
+    if start.shape[1:] != image.shape[1:]:
+        response = check_response(probe(model, start))
+        if response.shape[1:] != target.shape[1:]:
+            raise InputError(
+                f"initial_image has shape {tuple(start.shape)}, for which the model's representation has shape "
+                f"{tuple(response.shape)}; the target's has {tuple(target.shape)}. Another size "
+                "than the target's needs a model whose representation does not depend on it."
+            )
+    return start
+
+
+def checked_target(target: Tensor | None, response: Tensor) -> Tensor:
+    """Return the representation to match: the one given, if it has the shape of the model's response."""
+    if target is None:
+        return response
+    if target.shape[1:] != response.shape[1:] or target.shape[0] not in (1, response.shape[0]):
+        raise InputError(
+            f"target_representation has shape {tuple(target.shape)}; the model's response has {tuple(response.shape)}."
+        )
+    if not bool(torch.isfinite(target).all()):
+        raise InputError("target_representation has NaN or infinite values; expected finite ones.")
+    return target.detach().to(response).expand(response.shape)

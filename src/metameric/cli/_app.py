@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 
 # Each module registers its commands on `app`.
-_COMMANDS = ("_metamer", "_lists", "_mad", "_compare")
+_COMMANDS = ("_metamer", "_lists", "_mad", "_compare", "_eigendistortions")
 
 # Options that take several words: ``--metrics ssim mse`` stands for ``--metrics ssim --metrics mse``.
 _LISTS = ("--metrics",)

@@ -9,7 +9,8 @@ from metameric._core.errors import InputError
 from metameric._core.random import fresh_seed
 from metameric._synthesis._mad_set import Case, MADSet
 from metameric.cli._app import NOT_CONVERGED, app
-from metameric.cli._outputs import new_folder, write_json, write_stimuli
+from metameric.cli._outputs import new_folder, write_stimuli
+from metameric.stimuli._files import write_json
 from metameric.stimuli._metrics import chosen_metrics
 from metameric.stimuli._words import parse_seeds, read_image, solver_options
 

@@ -12,7 +12,9 @@ from metameric._synthesis._metamer import Metamer
 from metameric._synthesis._start import STARTS
 from metameric.cli._app import NOT_CONVERGED, app
 from metameric.cli._inputs import make_model
-from metameric.cli._outputs import new_folder, write_json, write_stimuli
+from metameric.cli._outputs import new_folder, write_stimuli
+from metameric.io._checkpoint import Checkpoint
+from metameric.stimuli._files import write_json
 from metameric.stimuli._words import parse_seeds, read_image, solver_options
 
 
@@ -34,16 +36,21 @@ def metamer(
     ] = "auto",
     solver: Annotated[str, typer.Option(help="lbfgs, or an optimizer of torch.optim.")] = "lbfgs",
     color: Annotated[bool, typer.Option("--color", help="Keep the colours of the image.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what the folder holds.")] = False,
 ) -> int:
     """Synthesise metamers of IMAGE; ends 0 if all converged, 3 if not, 2 on bad input."""
     target = read_image(image, size, color, dtype, device)
     folder = new_folder(out)
     chosen = parse_seeds(seeds) if seeds else [fresh_seed() if seed is None else seed]
     synthesis = Metamer(target, make_model(model, model_option or [], target))
-    synthesis.setup(_start(initial, target, chosen), seed=chosen, **solver_options(solver))
-    result = synthesis.synthesize(max_iter, tolerance=tolerance)
+    archive = folder / "result.safetensors"
+    if resume and archive.exists():
+        synthesis.load(archive)
+        chosen = synthesis.seeds or chosen
+    else:
+        synthesis.setup(_start(initial, target, chosen), seed=chosen, **solver_options(solver))
+    result = synthesis.synthesize(max_iter, tolerance=tolerance, observers=[Checkpoint(archive)])
     write_stimuli(folder, "metamer", synthesis.metamer, chosen)
-    synthesis.save(folder / "result.safetensors")
     options: dict[str, object] = {"image": image, "model": model, "model_option": model_option or [], "size": size}
     options |= {"seeds": chosen, "max_iter": max_iter, "tolerance": tolerance, "device": device, "dtype": dtype}
     write_json(
@@ -66,6 +73,9 @@ def _start(initial: str, target: Tensor, seeds: list[int]) -> Tensor | str | Non
 
 
 def _picture(synthesis: Metamer, folder: Path) -> None:
+    from metameric.plot._page import report
     from metameric.plot._status import synthesis_status
 
     synthesis_status(synthesis).savefig(folder / "status.png")
+    if synthesis.image.shape[1] in (1, 3):
+        report(synthesis, folder / "report.html")

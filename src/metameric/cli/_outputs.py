@@ -1,10 +1,7 @@
 """Files that the commands write."""
 
-import json
-import math
 import os
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
@@ -31,20 +28,3 @@ def write_stimuli(folder: Path, name: str, stimuli: Tensor, labels: list[int]) -
         stem = name if len(labels) == 1 else f"{name}-seed{label}"
         save_png(folder / f"{stem}.png", stimulus, bits=8)
         save_png(folder / f"{stem}-16bit.png", stimulus, bits=16)
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write numbers and options as JSON, whole or not at all."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(_plain(content), indent=2, allow_nan=False) + "\n")
-    os.replace(temporary, path)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None  # JSON has no NaN
-    return value if isinstance(value, str | int | float | bool) or value is None else str(value)

@@ -60,7 +60,14 @@ def test_writes_everything_and_ends_0(tmp_path, capsys):
     assert "converged" in shown.out
     assert "Traceback" not in shown.err
     names = {p.name for p in out.iterdir()}
-    assert names == {"metamer.png", "metamer-16bit.png", "result.safetensors", "result.json", "status.png"}
+    assert names == {
+        "metamer.png",
+        "metamer-16bit.png",
+        "result.safetensors",
+        "result.json",
+        "status.png",
+        "report.html",
+    }
     result = json.loads((out / "result.json").read_text())
     assert result["status"] == ["converged"]
     assert result["figures"]["relative_error"][0] <= 1e-3
@@ -109,6 +116,21 @@ def test_file_seeds_dtype_color_and_start(tmp_path):
     assert code == 0
     assert iio.imread(tmp_path / "out" / "metamer-seed3.png").shape == (16, 16, 3)
     assert json.loads((tmp_path / "out" / "result.json").read_text())["dtype"] == "float64"
+
+
+def test_resume_goes_on_where_the_folder_ends(tmp_path):
+    options = ["--model", "Gaussian", "--seed", "4"]
+    assert metamer(*options, "--out", str(tmp_path / "whole")) == 0
+    assert metamer(*options, "--max-iter", "3", "--out", str(tmp_path / "parts")) == 3
+    assert metamer(*options, "--resume", "--out", str(tmp_path / "parts")) == 0
+    whole, parts = (iio.imread(tmp_path / name / "metamer-16bit.png") for name in ("whole", "parts"))
+    np.testing.assert_array_equal(whole, parts)
+
+
+def test_resume_refuses_what_belongs_to_another_run(tmp_path, capsys):
+    assert metamer("--model", "Gaussian", "--max-iter", "1", "--out", str(tmp_path)) == 3
+    assert metamer("--model", "Gaussian", "--resume", "--out", str(tmp_path), image="coffee") == 2
+    assert "image" in capsys.readouterr().err
 
 
 def test_solver_by_name(tmp_path):

@@ -320,3 +320,11 @@ def test_calls_out_of_order(image, model):
     stored.synthesize(2, store_progress=2, **QUIET)
     with pytest.raises(ValueError, match="was 2 in the first call"):
         stored.synthesize(2, store_progress=3, **QUIET)
+
+
+def test_shows_itself_in_notebooks(image, model):
+    metamer = mm.Metamer(image, model)
+    assert metamer._repr_html_().startswith("<pre>")
+    metamer.synthesize(2, **QUIET)
+    assert "<img" in metamer._repr_html_()
+    assert "step limit" in metamer._repr_html_()

@@ -1,0 +1,42 @@
+"""A run elsewhere: on another device or in another precision."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from metameric._solve._loop import Run
+from metameric._solve._solver import Solver
+from metameric._solve._trace import Trace
+
+
+def moved_run(run: Run, solver: Solver, *args: Any, **kwargs: Any) -> Run:
+    """Return the run elsewhere. What the solver remembers stays behind: it belongs to the old precision and place."""
+    there = run.x.to(*args, **kwargs)
+    if there.dtype == run.x.dtype and there.device == run.x.device:
+        return run
+
+    def move(t: Tensor) -> Tensor:
+        return t.to(*args, **kwargs) if t.is_floating_point() or t.is_complex() else t.to(run_device)
+
+    run_device = there.device
+    point = replace(
+        run.point,
+        x=move(run.x),
+        total=move(run.point.total),
+        parts={k: move(v) for k, v in run.point.parts.items()},
+        gradient=move(run.point.gradient),
+    )
+    columns = {name: [move(v) for v in values] for name, values in run.trace.columns.items()}
+    active = torch.arange(run.codes.numel(), device=run_device)
+    return Run(
+        point,
+        Trace(columns, list(run.trace.seconds)),
+        move(run.codes),
+        run.iteration,
+        active,
+        solver.start(point),
+        {k: move(v) for k, v in run.control.items()},
+        move(run.counts),
+    )
