@@ -93,6 +93,25 @@ def table(quick: bool) -> Table:
     return result
 
 
+def diversity(quick: bool) -> Table:
+    """How far apart metamers of one texture from different seeds are, by start, after the same number of iterations."""
+    iterations, seeds = (20, [0, 1]) if quick else (150, [0, 1, 2, 3])
+    result = Table(f"Diversity after {iterations} iterations, {len(seeds)} seeds", columns=("picture", "start"))
+    for picture in PICTURES[: 1 if quick else None]:
+        image = mm.data.image(picture, size=128)
+        for start in STARTS:
+            metamer = mm.Metamer(image, mm.models.PortillaSimoncelli((128, 128)).eval())
+            metamer.setup(start, seed=seeds)
+            outcome = metamer.synthesize(iterations, stop=Never(), progress=False)
+            # Two unrelated images with the target's variance are sqrt(2) standard deviations apart.
+            unit = float(image.std() * (2 * image.numel()) ** 0.5)
+            apart = torch.pdist(metamer.metamer.flatten(1)) / unit
+            errors = outcome.figures["relative_error"]
+            row = {"relative error": f"{errors.mean():.2g}", "mean distance": f"{apart.mean():.3f}"}
+            result.add((picture, start), row | {"least distance": f"{apart.min():.3f}"})
+    return result
+
+
 def draw(path: Path) -> None:
     import matplotlib.pyplot as plt
 
@@ -115,4 +134,4 @@ if __name__ == "__main__":
         place = sys.argv.index("--figure")
         FIGURE = Path(sys.argv[place + 1])
         del sys.argv[place : place + 2]
-    main(table, threads=2)
+    main(table, diversity, threads=2)

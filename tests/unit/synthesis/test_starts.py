@@ -107,6 +107,17 @@ def test_mixture_of_two_targets(image, model):
     assert result.trace["error"][-1, 0] < 0.1 * result.trace["error"][0, 0]
 
 
+def test_filling_in_leaves_the_rest_alone(image, model):
+    known = torch.ones_like(image, dtype=torch.bool)
+    known[..., 20:44, 20:44] = False
+    metamer = mm.Metamer(image, model)
+    metamer.setup(seed=0, constraint=mm.Intersection(mm.FixedPixels(known, image), mm.Box()))
+    result = metamer.synthesize(80, **QUIET)
+    assert torch.equal(metamer.metamer[known], image[known])
+    assert not torch.allclose(metamer.metamer[~known], image[~known], atol=0.02)
+    assert result.trace["error"][-1, 0] < 0.3 * result.trace["error"][0, 0]
+
+
 def test_target_representation_is_checked(image, model):
     with pytest.raises(ValueError, match=r"target_representation has shape \(1, 1, 3\)"):
         mm.Metamer(image, model, target_representation=torch.zeros(1, 1, 3))
