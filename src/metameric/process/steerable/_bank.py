@@ -7,6 +7,7 @@ for the backward pass. Two real filters share one complex transform, as its real
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Any, Literal
 
@@ -15,8 +16,10 @@ from torch import Tensor, fft
 
 Shape = tuple[int, int]
 
-CACHE_ELEMENTS = 2**17
+CACHE_ELEMENTS = 2**18
 """Numbers transformed at a time on a CPU: larger intermediate results fall out of its cache and cost fresh memory."""
+
+Block = tuple[slice, slice]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +37,7 @@ class Filters:
     size
         Height and width of the outputs, at least `crop`.
     phase
-        Factor of modulus one on the spectrum; only for complex outputs, as masks can hold it otherwise.
+        Factor of modulus one that the masks, otherwise real, have in common; only for complex outputs.
     kind
         ``"complex"``: each transform is a complex output. ``"pair"``: its real and imaginary part are one real output
         each, of masks ``first + 1j * second``; all real parts come before all imaginary ones. ``"single"``: it is one
@@ -64,8 +67,8 @@ class FilterBank:
             # A mask first needed under inference mode must serve a later backward pass too.
             with torch.inference_mode(False):
                 mask = torch.as_tensor(self.groups[name].mask())
-                dtype = like.real.dtype.to_complex() if mask.is_complex() else like.real.dtype
-                self._masks[key] = mask.to(device=like.device, dtype=dtype).contiguous()
+                # Complex even where real: products of complex with real numbers are many times slower.
+                self._masks[key] = mask.to(device=like.device, dtype=like.real.dtype.to_complex()).contiguous()
         return self._masks[key]
 
     def adjoint_weights(self, names: Sequence[Hashable]) -> tuple[float, ...]:
@@ -97,11 +100,17 @@ class FilterBank:
 
     def _analyse(self, image: Tensor, names: Sequence[Hashable]) -> tuple[Tensor, ...]:
         lead, images = image.shape[:-2], image.reshape(-1, *self.image_shape)
-        results = [_empty(images, self.groups[name]) for name in names]
-        for part in _parts(images, prod(self.image_shape)):
-            spectrum = fft.fft2(images[part])
-            for name, result in zip(names, results, strict=True):
-                _filter(spectrum, self.groups[name], self.mask(name, image), result[part])
+        groups, masks = [self.groups[name] for name in names], [self.mask(name, image) for name in names]
+        parts = list(_parts(images, prod(self.image_shape)))
+        if len(parts) == 1:
+            spectrum = fft.fft2(images)
+            results = [_filter(spectrum, group, mask) for group, mask in zip(groups, masks, strict=True)]
+        else:
+            results = [_empty(images, group) for group in groups]
+            for part in parts:
+                spectrum = fft.fft2(images[part])
+                for group, mask, result in zip(groups, masks, results, strict=True):
+                    _filter(spectrum, group, mask, result[part])
         return tuple(result.reshape(*lead, *result.shape[1:]) for result in results)
 
     def _synthesise(
@@ -136,51 +145,72 @@ def _empty(images: Tensor, group: Filters) -> Tensor:
     return images.new_empty(images.shape[0], group.channels, *group.size, dtype=dtype)
 
 
-def _filter(spectrum: Tensor, group: Filters, mask: Tensor, result: Tensor) -> None:
-    """Filter spectra (images, height, width) and write the outputs to (images, channels, *size)."""
-    low = cut(cut(spectrum, group.crop[0], -2), group.crop[1], -1)
-    if group.phase != 1:
-        low = low * group.phase
-    low = low[:, None, :, : mask.shape[-1]]
-    for part in _parts(mask, low.shape[0] * prod(group.size)):
-        filtered = _spread(low * mask[part], group.size[0], -2)
-        if group.kind == "single":
-            result[:, part] = fft.irfft2(filtered, s=group.size)
-            continue
-        outputs = fft.ifft2(_spread(filtered, group.size[1], -1))
-        if group.kind == "complex":
+def _filter(spectrum: Tensor, group: Filters, mask: Tensor, result: Tensor | None = None) -> Tensor:
+    """Filter spectra (images, height, width); outputs (images, channels, *size)."""
+    parts = list(_parts(mask, spectrum.shape[0] * prod(group.size)))
+    if result is None:
+        if len(parts) == 1 and group.kind != "pair":
+            return _transformed(spectrum, group, mask)
+        result = _empty(spectrum.real, group)
+    for part in parts:
+        outputs = _transformed(spectrum, group, mask[part])
+        if group.kind != "pair":
             result[:, part] = outputs
-        else:
-            result[:, part] = outputs.real
-            second = result[:, mask.shape[0] :][:, part]
-            second.copy_(outputs.imag[:, : second.shape[1]])
+            continue
+        result[:, part] = outputs.real
+        second = result[:, mask.shape[0] :][:, part]
+        second.copy_(outputs.imag[:, : second.shape[1]])
+    return result
+
+
+def _transformed(spectrum: Tensor, group: Filters, mask: Tensor) -> Tensor:
+    """Inverse transforms of the masked spectra."""
+    single = group.kind == "single"
+    columns = mask.shape[-1] if single else group.size[1]
+    padded = group.crop != group.size
+    shape = (spectrum.shape[0], mask.shape[0], group.size[0], columns)
+    product = spectrum.new_zeros(shape) if padded else spectrum.new_empty(shape)
+    for source, own, target in _blocks(tuple(spectrum.shape[-2:]), group.crop, group.size, single):
+        torch.mul(spectrum[:, None, *source], mask[:, *own], out=product[:, :, *target])
+    return fft.irfft2(product, s=group.size) if single else fft.ifft2(product)
 
 
 def _collect(output: Tensor, group: Filters, mask: Tensor, weight: float, total: Tensor) -> None:
     """Add the contribution of one group to the conjugate spectra (images, height, width)."""
-    low: Tensor | None = None
-    for part in _parts(mask, output.shape[0] * prod(group.size)):
-        spectra = cut(_spectra(output, group, part), group.crop[0], -2)
-        spectra = spectra[..., : mask.shape[-1]] if group.kind == "single" else cut(spectra, group.crop[1], -1)
-        filtered = spectra.mul_(mask[part])
-        filtered = filtered.squeeze(1) if filtered.shape[1] == 1 else filtered.sum(1)
-        low = filtered if low is None else low.add_(filtered)
-    if low is None:
-        return
-    if group.kind != "pair":
-        low = low.conj_physical_()
+    single = group.kind == "single"
+    blocks = _blocks(tuple(total.shape[-2:]), group.crop, group.size, single)
     # For pairs, i times the conjugate of the outputs was transformed.
-    factor = weight * (-1j if group.kind == "pair" else group.phase)
-    if factor != 1:
-        low = low.mul_(factor)
-    if group.kind == "single":
-        # The real part of the whole plane's transform halves what the mirrored half would have brought.
-        low[..., 1 : (total.shape[-1] + 1) // 2].mul_(2)
-        _add_rows(total[..., : low.shape[-1]], low)
-    else:
-        left = (group.crop[1] + 1) // 2
-        _add_rows(total[..., :left], low[..., :left])
-        _add_rows(total[..., total.shape[-1] - group.crop[1] + left :], low[..., left:])
+    factor = weight * (-1j if group.kind == "pair" else group.phase**2)
+    for part in _parts(mask, output.shape[0] * prod(group.size)):
+        spectra = _spectra(output, group, part)
+        for source, own, target in blocks:
+            first, *others = (spectra[:, :, *target] * mask[part][:, *own]).unbind(1)
+            for other in others:
+                first.add_(other)
+            if group.kind != "pair":
+                first.conj_physical_()
+            if single:
+                # The real part of the whole plane's transform halves what the mirrored half would have brought.
+                first[..., 1 : (total.shape[-1] + 1) // 2].mul_(2)
+            total[:, *source].add_(first, alpha=factor)
+
+
+@lru_cache(maxsize=1024)
+def _blocks(full: Shape, crop: Shape, size: Shape, single: bool) -> tuple[tuple[Block, Block, Block], ...]:
+    """Where the lowest frequencies lie in a full spectrum, a mask and an output's spectrum, in rectangular blocks."""
+    rows = _ends(full[0], crop[0], size[0])
+    half = slice(crop[1] // 2 + 1)
+    columns = [(half, half, half)] if single else _ends(full[1], crop[1], size[1])
+    return tuple(tuple(zip(row, column, strict=True)) for row in rows for column in columns)
+
+
+def _ends(full: int, crop: int, size: int) -> list[tuple[slice, slice, slice]]:
+    if full == crop == size:
+        return [(slice(None),) * 3]
+    negative = crop // 2
+    positive = slice(crop - negative)
+    last = [slice(n - negative, n) for n in (full, crop, size)]
+    return [(positive,) * 3, (last[0], last[1], last[2])] if negative else [(positive,) * 3]
 
 
 def _spectra(output: Tensor, group: Filters, part: slice) -> Tensor:
@@ -201,24 +231,6 @@ def cut(spectrum: Tensor, kept: int, dim: int) -> Tensor:
     negative = kept // 2
     parts = (spectrum.narrow(dim, 0, kept - negative), spectrum.narrow(dim, spectrum.shape[dim] - negative, negative))
     return torch.cat(parts, dim)
-
-
-def _spread(spectrum: Tensor, size: int, dim: int) -> Tensor:
-    kept = spectrum.shape[dim]
-    if kept == size:
-        return spectrum
-    negative = kept // 2
-    gap = list(spectrum.shape)
-    gap[dim] = size - kept
-    low, high = spectrum.narrow(dim, 0, kept - negative), spectrum.narrow(dim, kept - negative, negative)
-    return torch.cat([low, spectrum.new_zeros(gap), high], dim)
-
-
-def _add_rows(total: Tensor, part: Tensor) -> None:
-    negative = part.shape[-2] // 2
-    positive = part.shape[-2] - negative
-    total[..., :positive, :].add_(part[..., :positive, :])
-    total[..., total.shape[-2] - negative :, :].add_(part[..., positive:, :])
 
 
 def _to_front(tensor: Tensor | None, dim: int | None, count: int) -> Tensor | None:

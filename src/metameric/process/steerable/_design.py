@@ -106,7 +106,7 @@ def _stored(design: Design, name: Scale, profiles: Callable[[], Profiles]) -> Co
     mask *= design.gain(name)
     if isinstance(name, str):
         return mask[..., : crop[1] // 2 + 1]
-    return mask if design.is_complex else design.phase(name) * pairs(mask)
+    return design.phase(name) * (mask if design.is_complex else pairs(mask))
 
 
 def pairs(masks: Grid) -> Complexes:
