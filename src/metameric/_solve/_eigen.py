@@ -20,8 +20,9 @@ Operator = Callable[[Vectors], Vectors]
 End = Literal["largest", "smallest"]
 Watch = Callable[[Tensor], bool]
 
-# Residuals that no longer fall within so many expansions have met the rounding error of the operator.
-PATIENCE = 25
+# Residuals that no longer fall within so many expansions have met the rounding error of the operator. The upper end
+# falls fast until then, the lower one in steps.
+PATIENCE = {"largest": 12, "smallest": 25}
 
 
 @dataclass
@@ -208,7 +209,7 @@ class _Search:
         max_basis: int,
     ) -> None:
         self.operator, self.space, self.k = operator, space, k
-        self.sign = -1.0 if end == "largest" else 1.0
+        self.sign, self.patience = (-1.0 if end == "largest" else 1.0), PATIENCE[end]
         self.tolerance, self.given_scale, self.precondition = tolerance, scale, precondition
         self.max_basis = max_basis
         self.vectors, self.scale = space.basis[:k], scale or 1.0
@@ -260,9 +261,9 @@ class _Search:
 
     def _stalled(self) -> bool:
         history = self.space.residuals
-        if len(history) <= 2 * PATIENCE or float(history[-1]) > self.rounding:
+        if len(history) <= 2 * self.patience or float(history[-1]) > self.rounding:
             return False
-        recent, before = torch.stack(history[-PATIENCE:]), torch.stack(history[:-PATIENCE])
+        recent, before = torch.stack(history[-self.patience :]), torch.stack(history[: -self.patience])
         return bool((recent.max() < self.rounding) & (recent.min() > 0.8 * before.min()))
 
     def _enlarge(self) -> bool:

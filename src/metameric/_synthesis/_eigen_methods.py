@@ -1,6 +1,7 @@
 """The ways in which `Eigendistortion` finds the extremes of one stimulus's Fisher information."""
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -16,11 +17,13 @@ from metameric._solve._eigen_classic import dense_eigenpairs, power_iteration, r
 from metameric._solve._eigen_start import RoughInverse, smallest_start, smooth_modulations
 from metameric._solve._status import Status
 
+METHODS = ("auto", "exact", "power", "randomized_svd")
+
 # Up to this many coordinates a dense decomposition is the fastest way (1 s on a CPU core), and it is complete.
 LARGEST_EXACT = 1024
 LARGEST_EXACT_JACOBIAN = 2**24
 # Residual relative to the largest eigenvalue at which a pair counts as found.
-TOLERANCE = {torch.float64: 1e-8}
+TOLERANCE = {torch.float64: 1e-10}
 DEFAULT_TOLERANCE = 5e-7
 PROBES = 5
 
@@ -36,6 +39,25 @@ class Options:
     q: int
     stop_criterion: float | None
     seed: int
+    ends: str = "both"
+
+    def check(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.method not in METHODS:
+            raise InputError(f"method is {self.method!r}; expected one of {', '.join(map(repr, METHODS))}.")
+        if not isinstance(self.k, int) or not isinstance(self.max_iter, int) or self.max_iter < 0:
+            raise InputError(
+                f"k is {self.k!r} and max_iter {self.max_iter!r}; expected whole numbers, max_iter 0 or more."
+            )
+        if self.ends not in ("both", "largest"):
+            raise InputError(f"ends is {self.ends!r}; expected 'both' or 'largest'.")
+        if self.stop_criterion is not None and not 0 <= self.stop_criterion < math.inf:
+            raise InputError(f"stop_criterion is {self.stop_criterion!r}; expected a number, 0 or more.")
+
+    @property
+    def upper_only(self) -> bool:
+        """Whether the lower end is left out."""
+        return self.method == "randomized_svd" or self.ends == "largest"
 
     def same_search(self, other: "Options | None") -> bool:
         """Whether a search with these options continues that one."""
@@ -87,23 +109,25 @@ class Extremes:
 def find(problem: Problem, options: Options, watch: Watch) -> Extremes:
     """Find extremes by the named method."""
     if options.method == "exact":
-        return exact(problem, None)
-    n, ends = problem.coordinates.size, 1 if options.method == "randomized_svd" else 2
+        return exact(problem, None, upper_only=False)
+    n, ends = problem.coordinates.size, 1 if options.upper_only else 2
     if not 1 <= options.k <= n // ends:
         raise InputError(f"k is {options.k}; expected 1 to {n // ends} for a stimulus of {n} elements.")
+    if options.method == "auto" and problem.is_small:
+        return exact(problem, options.k, options.upper_only)
     if options.method == "auto":
-        return exact(problem, options.k) if problem.is_small else certified(problem, options, watch)
+        return certified(problem, options, watch)
     return power(problem, options, watch) if options.method == "power" else randomized(problem, options)
 
 
-def exact(problem: Problem, k: int | None) -> Extremes:
-    """All eigenpairs, or `k` at each end, from the Jacobian in full."""
+def exact(problem: Problem, k: int | None, upper_only: bool) -> Extremes:
+    """All eigenpairs, or `k` at the upper or each end, from the Jacobian in full."""
     jacobian = problem.fisher.jacobian()
     matrix = problem.coordinates.restrict(problem.fisher.to_dense(jacobian.double())[0])
     values, vectors = dense_eigenpairs(matrix)
     index = torch.arange(values.numel(), device=values.device)
     if k is not None:
-        index = torch.cat([index[:k], index[-k:]])
+        index = index[:k] if upper_only else torch.cat([index[:k], index[-k:]])
     vectors = vectors[index].to(problem.fisher.image)
     residuals = torch.linalg.vector_norm(vectors.double() @ matrix - values[index, None] * vectors, dim=1)
     pairs = Eigenpairs(
@@ -121,11 +145,12 @@ def certified(problem: Problem, options: Options, watch: Watch) -> Extremes:
     to_images, from_images = problem.coordinates.to_images, problem.coordinates.from_images
     inverse = RoughInverse(to_images, from_images, space.basis.clone(), space.images.clone(), tolerance)
     top = _search(problem, "largest", space, None, None, options, watch)
-    largest = float(top.values[0])
+    largest, n = float(top.values[0]), problem.coordinates.size
+    if options.upper_only:
+        return Extremes(top, torch.arange(k, device=top.values.device), largest)
     guesses = problem.coordinates.from_images(smooth_modulations(problem.fisher.image[0]))
     start = smallest_start(guesses, probes[: k + 2], inverse)
     bottom = _search(problem, "smallest", start, inverse, largest, options, watch)
-    n = problem.coordinates.size
     return Extremes(join(top, bottom.reversed()), _end_ranks(n, k, top.values.device), largest)
 
 
@@ -187,7 +212,7 @@ def power(problem: Problem, options: Options, watch: Watch) -> Extremes:
     tolerance = 1e-7 if options.stop_criterion is None else options.stop_criterion
     found: list[Eigenpairs] = []
     shift = 0.0
-    for end in range(2):
+    for end in range(1 if options.upper_only else 2):
         vectors, _, status, products = power_iteration(
             problem.operator,
             problem.noise(k, options.seed + end),
@@ -202,6 +227,8 @@ def power(problem: Problem, options: Options, watch: Watch) -> Extremes:
         each = [s if s is Status.CONVERGED else ended for s in pairs.status]
         found.append(replace(pairs, status=each, products=pairs.products + products))
         shift = shift or float(pairs.values[0])
+    if options.upper_only:
+        return Extremes(found[0], torch.arange(k, device=found[0].values.device), shift)
     return Extremes(join(*found), _end_ranks(n, k, found[0].values.device), shift)
 
 
@@ -236,7 +263,7 @@ def in_precision(model: Callable[..., Tensor], image: Tensor, dtype: torch.dtype
     if dtype == image.dtype:
         return None
     try:
-        other = copy.deepcopy(model).to(dtype) if isinstance(model, nn.Module) else model
+        other = _copied(model).to(dtype) if isinstance(model, nn.Module) else model
         with torch.no_grad():
             expected, response = model(image), other(image.to(dtype))
     except Exception:  # models are anyone's code, and this precision is only a wish
@@ -245,6 +272,16 @@ def in_precision(model: Callable[..., Tensor], image: Tensor, dtype: torch.dtype
         return None
     close = response.shape == expected.shape and torch.allclose(response.to(expected), expected, rtol=1e-3, atol=1e-4)
     return other if close and response.real.dtype == dtype else None
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    other = copy.deepcopy(model)
+    # Copies of traced models forget that they were set to evaluate.
+    other.train(model.training)
+    modes = {name: module.training for name, module in model.named_modules()}
+    for name, module in other.named_modules():
+        module.training = modes.get(name, module.training)
+    return other
 
 
 def interrupted(pairs: Eigenpairs) -> Eigenpairs:

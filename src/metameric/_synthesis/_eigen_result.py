@@ -70,6 +70,11 @@ class EigendistortionResult:
             lines += [self._row(i, j) for j in shown]
             sentences = dict.fromkeys(s.sentence for s in self.status[i] if not s.succeeded)
             lines += [f"  {sentence}" for sentence in sentences]
+            unseen = int((self.eigenvalues[i] <= self.residuals[i] * self.largest[i]).sum())
+            if unseen:
+                lines.append(
+                    f"  {unseen} cannot be told from 0: changes that the model does not see, as is any mixture of them"
+                )
         lines.append("  residual: |Fv - lambda v| / lambda_max; no eigenvalue is below 0")
         lines.append(f"  {sum(self.products)} products with the Fisher information, {self.seconds:.2f} s")
         return "\n".join(lines)

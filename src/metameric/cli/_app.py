@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 
 # Each module registers its commands on `app`.
-_COMMANDS = ("_metamer", "_lists", "_mad", "_compare", "_eigendistortions")
+_COMMANDS = ("_metamer", "_lists", "_mad", "_compare", "_eigendistortions", "_set")
 
 # Options that take several words: ``--metrics ssim mse`` stands for ``--metrics ssim --metrics mse``.
 _LISTS = ("--metrics",)
@@ -67,5 +67,6 @@ def _one_by_one(arguments: list[str]) -> list[str]:
 
 
 def _fail(message: str) -> int:
-    typer.echo(f"metameric: {' '.join(message.split())}", err=True)
+    for line in message.splitlines():
+        typer.echo(f"metameric: {' '.join(line.split())}", err=True)
     return BAD_INPUT

@@ -1,4 +1,4 @@
-"""`metameric eigendistortions`: the changes of an image that a model notices most and least, pictured and in numbers."""
+"""`metameric eigendistortions`: the changes of an image that a model notices most and least."""
 
 import math
 from pathlib import Path
@@ -9,7 +9,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from metameric._core.errors import InputError
-from metameric._synthesis._eigendistortion import METHODS, Eigendistortion
+from metameric._synthesis._eigen_methods import METHODS
+from metameric._synthesis._eigendistortion import Eigendistortion
 from metameric.cli._app import NOT_CONVERGED, app
 from metameric.cli._inputs import make_model
 from metameric.cli._outputs import new_folder, write_stimuli
@@ -31,6 +32,7 @@ def eigendistortions(
     model_option: Annotated[list[str] | None, typer.Option(help="key=value; may be repeated.")] = None,
     k: Annotated[int, typer.Option("-k", "--k", help="Distortions at each end.")] = 1,
     method: Annotated[str, typer.Option(help=f"One of {', '.join(METHODS)}.")] = "auto",
+    ends: Annotated[str, typer.Option(help="both, or largest to leave out the lower end.")] = "both",
     tolerance: Annotated[float | None, typer.Option(help="Residual over the largest eigenvalue to reach.")] = None,
     noise: Annotated[str, typer.Option(help="Noise on the response: a variance, or poisson.")] = "1",
     scale: Annotated[float | None, typer.Option(help="Length of the distortions added to the image.")] = None,
@@ -46,7 +48,7 @@ def eigendistortions(
     length = _length(scale, target)
     search = Eigendistortion(target, make_model(model, model_option or [], target), noise=_noise(noise))
     folder = new_folder(out)
-    result = search.synthesize(method, k, max_iter, stop_criterion=tolerance, seed=seed, progress=None)
+    result = search.synthesize(method, k, max_iter, stop_criterion=tolerance, ends=ends, seed=seed, progress=None)
     _write_tensors(search, folder)
     _write_pictures(search, folder, length, k)
     options: dict[str, Any] = {"image": image, "model": model, "model_option": model_option or [], "size": size}
@@ -92,6 +94,8 @@ def _write_pictures(search: Eigendistortion, folder: Path, length: float, k: int
         distortion, rank = result.stimulus[:, i], int(result.index[i])
         write_stimuli(folder, f"distortion-{rank}", 0.5 + distortion / (2 * distortion.abs().max()), [rank])
         write_stimuli(folder, f"image-plus-distortion-{rank}", search.image + length * distortion, [rank])
-    ends = range(min(k, SHOWN, n))
-    index = [*ends] if search.result.config["method"] == "randomized_svd" else [*ends, *(-1 - i for i in ends[::-1])]
-    eigendistortion_imshow_all(search, index, distortion_scale=length).savefig(folder / "eigendistortions.png")
+    first = range(min(k, SHOWN, n))
+    # Ranks without a gap are one end of the spectrum, or all of it.
+    index = [*first] if n < 2 * len(first) or n == k else [*first, *(-1 - i for i in first[::-1])]
+    figure = eigendistortion_imshow_all(search, index, distortion_scale=length, process_image=lambda x: x.clamp(0, 1))
+    figure.savefig(folder / "eigendistortions.png")
