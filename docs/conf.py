@@ -1,11 +1,17 @@
 """Sphinx configuration: everything is built offline and warnings are errors."""
 
+import sys
+from pathlib import Path
+
 import metameric
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "metameric"
 author = "The metameric developers"
 release = version = metameric.__version__
 extensions = [
+    "reference",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
@@ -17,6 +23,8 @@ extensions = [
 ]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 autosummary_generate = True
+templates_path = ["_templates"]
+html_static_path = ["_static"]
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 napoleon_numpy_docstring = True

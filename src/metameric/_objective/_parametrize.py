@@ -105,7 +105,7 @@ class Generator:
     Parameters
     ----------
     function
-        From (batch, *latent_shape) to stimuli (batch, ...).
+        From ``(batch, *latent_shape)`` to stimuli (batch, ...).
     latent_shape
         Of one latent vector. The synthesis starts from standard normal ones.
 

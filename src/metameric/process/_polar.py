@@ -22,7 +22,7 @@ def rectangular_to_polar(x: Inexact[Tensor, "*shape"]) -> tuple[Float[Tensor, "*
     Returns
     -------
     amplitude, phase
-        |x|, and the angle in radians, from -pi to pi.
+        ``|x|``, and the angle in radians, from -pi to pi.
 
     Examples
     --------

@@ -100,7 +100,7 @@ def modulate_phase(x: Complex[Tensor, "*shape"], phase_factor: Number = 2.0) -> 
 
     Notes
     -----
-    Doubling is x^2 / |x|, whose gradient is finite at zero.
+    Doubling is ``x**2 / |x|``, whose gradient is finite at zero.
 
     Examples
     --------

@@ -1,0 +1,109 @@
+"""The documentation against the library: plenoptic's vocabulary, the reference, links between pages, guarantees."""
+
+import functools
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+import metameric
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+NAMES = (DOCS / "plenoptic_names.txt").read_text().split()
+PACKAGES = {"data", "external", "io", "loss", "metric", "models", "plot", "process", "regularize", "validate"}
+
+
+def module(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+@functools.cache
+def examples():
+    """Objects whose attributes exist only once they are made."""
+    import torch
+
+    return {
+        "process.SteerablePyramidFreq": metameric.process.SteerablePyramidFreq((32, 32)),
+        "models.PortillaSimoncelli": metameric.models.PortillaSimoncelli((32, 32), n_scales=2),
+        "models.DeepNetFeatures": metameric.models.DeepNetFeatures(
+            torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3)), ["0"]
+        ),
+    }
+
+
+@functools.cache
+def table():
+    """First cell -> last cell of the table of names."""
+    page = (DOCS / "from-plenoptic.md").read_text()
+    rows = re.findall(r"^\| `([\w.]+)` \|.*\| ([^|]+) \|$", page, re.MULTILINE)
+    return dict(rows)
+
+
+def test_the_list_of_names_is_whole():
+    assert len(NAMES) == len(set(NAMES)) > 200
+
+
+def entry_of(name):
+    parts = name.split(".")
+    return ".".join(parts[: 2 if parts[0] in PACKAGES else 1])
+
+
+def is_there(name):
+    entry = entry_of(name)
+    owners = [functools.reduce(getattr, entry.split("."), metameric)]
+    owners += [examples()[entry]] if entry in examples() else []
+    rest = name[len(entry) + 1 :]
+    return not rest or any(hasattr(owner, rest) for owner in owners)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_of_plenoptic_is_here_or_explained(name):
+    entry = entry_of(name)
+    assert entry in table(), f"{entry} has no row in docs/from-plenoptic.md"
+    assert is_there(name) or f"`{name}`" in table()[entry], f"{name} is missing, and its row does not say why"
+
+
+def test_a_missing_name_would_be_noticed():
+    assert not is_there("models.PortillaSimoncelli.no_such_attribute")
+    with pytest.raises(AttributeError):
+        is_there("models.NoSuchModel")
+
+
+def pages():
+    return [
+        p for p in sorted(DOCS.rglob("*.md")) if not {"_build", "generated", "gallery"} & set(p.relative_to(DOCS).parts)
+    ]
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda p: p.relative_to(DOCS).as_posix())
+def test_links_between_pages(page):
+    """Sphinx checks roles; this checks files named in plain links, and pages left out of every table of contents."""
+    for target in re.findall(r"\]\((?!https?:|#)([^)\s#]+)", page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
+
+
+def test_the_reference_lists_every_package():
+    reference = module(DOCS / "_ext" / "reference.py")
+    index = (DOCS / "api" / "index.md").read_text()
+    packages = {"metameric"} | {f"metameric.{n}" for n in metameric.__all__ if is_package(n)}
+    assert set(reference.PACKAGES) == packages
+    assert all(f"generated/{package}\n" in index for package in packages)
+
+
+def is_package(name):
+    return type(getattr(metameric, name)).__name__ == "module"
+
+
+def test_the_reference_has_every_public_name(tmp_path):
+    reference = module(DOCS / "_ext" / "reference.py")
+    reference.write_pages(tmp_path)
+    for package in reference.PACKAGES:
+        thing = metameric if package == "metameric" else getattr(metameric, package.removeprefix("metameric."))
+        listed = set((tmp_path / f"{package}.rst").read_text().split())
+        names = [n for n in getattr(thing, "__all__", []) if not n.startswith("__")]
+        assert {n for n in names if not (package == "metameric" and is_package(n))} <= listed
