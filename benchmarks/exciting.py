@@ -1,4 +1,4 @@
-"""Exciting inputs of a ResNet-18 channel: metameric's L-BFGS on the constraint against Adam, at equal model evaluations.
+"""Exciting inputs of a ResNet-18 channel: L-BFGS on the constraint against Adam, at equal model evaluations.
 
 Adam with lucent's published settings (learning rate 0.05, sigmoid to [0, 1]; on pixels, standard deviation 0.01, and on
 Fourier coefficients weighted by 1 / f with decorrelated colours), here without random transforms for both sides, since

@@ -14,6 +14,7 @@ from ._core.modules import remove_grad as remove_grad
 from ._core.random import set_seed as set_seed
 from ._core.tensors import convert_float_to_int as convert_float_to_int
 from ._core.tensors import to_numpy as to_numpy
+from ._objective._controversial import DistanceRatio as DistanceRatio
 from ._objective._exciting import UnitResponse as UnitResponse
 from ._objective._fisher import FisherInformation as FisherInformation
 from ._objective._noise import AdditiveNoise as AdditiveNoise
@@ -43,6 +44,7 @@ from ._solve._stop import Plateau as Plateau
 from ._solve._stop import SmallChange as SmallChange
 from ._solve._together import Intersection as Intersection
 from ._solve._torch_optim import TorchOptim as TorchOptim
+from ._synthesis._controversial import ControversialStimuli as ControversialStimuli
 from ._synthesis._eigendistortion import Eigendistortion as Eigendistortion
 from ._synthesis._exciting import MostExcitingInput as MostExcitingInput
 from ._synthesis._geodesic import Geodesic as Geodesic

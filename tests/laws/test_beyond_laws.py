@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import metameric as mm
+from metameric._objective._controversial import smooth_min
 from metameric._objective._path import Bisection, path_energy
 from metameric._objective._principal import Separation
 from metameric._solve._constraint import distance_to
@@ -306,3 +307,59 @@ class TestPrincipal:
         (theirs,) = torch.autograd.grad(value(x).sum(), x)
         assert torch.allclose(objective(x).total, value(x))
         assert torch.allclose(ours, theirs)
+
+
+# Controversial stimuli ------------------------------------------------------------------------------------------------
+
+
+def classifier(seed, dtype, n_classes=3, n=64):
+    model = mm.problems.LinearModel.random(n_classes, n, seed=seed, condition=2.0, dtype=dtype)
+    return torch.nn.Sequential(torch.nn.Flatten(), model)
+
+
+class TestControversial:
+    def test_smooth_minimum_is_below_the_minimum_by_at_most_its_bound(self, dtype):
+        values = 3 * randn(20, 4, dtype=dtype)
+        hard = values.amin(1)
+        for alpha in (0.5, 1.0, 10.0, 1000.0):
+            smooth = smooth_min(values, alpha)
+            assert (smooth <= hard + 1e-5).all()
+            assert (hard <= smooth + math.log(4) / alpha + 1e-5).all()
+        assert torch.allclose(smooth, hard, atol=2e-3)
+
+    def test_independent_classifiers_disagree_with_certainty(self, dtype):
+        models = [classifier(seed, dtype) for seed in range(3)]
+        for readout in ("sigmoid", "softmax"):
+            stimuli = mm.ControversialStimuli(
+                models, [(0, 1, 2), (2, 0, 1)], (1, 8, 8), readout, allowed_range=(-20, 20), dtype=dtype
+            )
+            assert stimuli.synthesize(**QUIET).converged
+            assert (stimuli.score > 0.99).all()
+            found = torch.stack([m(stimuli.stimulus).argmax(1) for m in models], 1)
+            assert torch.equal(found, stimuli.targets)
+
+    def test_a_softmax_model_cannot_disagree_with_itself(self, dtype):
+        model = classifier(0, dtype)
+        stimuli = mm.ControversialStimuli([model, model], [(0, 1)], (1, 8, 8), "softmax", dtype=dtype)
+        stimuli.synthesize(**QUIET)
+        assert float(stimuli.score) <= 0.5
+
+    def test_shared_targets_are_agreement(self, dtype):
+        models = [classifier(seed, dtype) for seed in range(2)]
+        stimuli = mm.ControversialStimuli(models, [(1, 1)], (1, 8, 8), allowed_range=(-20, 20), dtype=dtype)
+        stimuli.synthesize(**QUIET)
+        assert float(stimuli.score) > 0.99
+
+    def test_distances_of_linear_models_have_a_closed_form(self, dtype):
+        one, two = positive(8, 1, dtype), positive(8, 2, dtype)
+        image = randn(1, 8, seed=4, dtype=dtype)
+        ratio = mm.DistanceRatio([one, two], seen_by=0)
+        stimuli = mm.Synthesis(
+            lambda x: -ratio(x, image.expand_as(x)), (1, 8), constraint=mm.NormSphere(0.5, image), dtype=dtype
+        )
+        stimuli.setup(image + randn(1, 8, seed=6, dtype=dtype))
+        assert stimuli.synthesize(**QUIET).converged
+        pencil = torch.linalg.solve(two.fisher().double(), one.fisher().double())
+        best = torch.linalg.eigvals(pencil).real.max().log() / 2
+        assert torch.allclose(ratio(stimuli.stimulus, image).double(), best, rtol=1e-3)
+        assert torch.allclose((stimuli.stimulus - image).norm(), torch.tensor(0.5, dtype=dtype), rtol=1e-5)

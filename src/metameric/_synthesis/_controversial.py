@@ -1,0 +1,166 @@
+"""Controversial stimuli: those about which models disagree."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from metameric._core.batched import name_of
+from metameric._core.errors import InputError, ModelError
+from metameric._core.random import uniform
+from metameric._core.types import Number
+from metameric._objective._composed import Change, Transform
+from metameric._objective._controversial import Disagreement, controversiality
+from metameric._objective._function import Function
+from metameric._objective._staged import Staged
+from metameric._solve._coarse_to_fine import CoarseToFine
+from metameric._solve._constraint import Box, Constraint
+from metameric._solve._schedule import Schedule
+from metameric._solve._status import Status
+from metameric._solve._stop import Plateau, Stop
+from metameric._solve._together import Intersection
+from metameric._synthesis._synthesis import Synthesis
+from metameric.validate._probe import check, probe
+
+
+class ControversialStimuli(Synthesis):
+    """Find stimuli that classifiers put, with confidence, into different classes (Golan, Raju & Kriegeskorte 2020).
+
+    Maximises a smooth minimum of each model's evidence for its own target and against those of the others, on a
+    sequence of ever sharper minima.
+
+    Parameters
+    ----------
+    models
+        Two or more callables from stimuli (batch, ...) to logits (batch, classes).
+    targets
+        For each stimulus the class that each model should see, (batch, models): ``[(3, 7)]`` is one stimulus that the
+        first model should take for a 3 and the second for a 7.
+    image_shape
+        Shape of one stimulus, without the batch.
+    readout
+        ``"sigmoid"``: classes are judged one by one, so that both a 3 and a 7 is not controversial. ``"softmax"``:
+        classes exclude one another.
+    sharpness
+        Of the successive minima: each is below the smallest evidence by at most ``log(n) / sharpness``.
+    allowed_range
+        Of pixels; the score is taken after rounding to 256 levels of it.
+    parametrization, transforms, constraint, dtype, device
+        As for `Synthesis`; a constraint replaces the range.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> models = [mm.problems.LinearModel.random(3, 64, seed=i) for i in range(2)]
+    >>> models = [torch.nn.Sequential(torch.nn.Flatten(), model) for model in models]
+    >>> stimuli = mm.ControversialStimuli(models, [(0, 1), (2, 0)], (1, 8, 8), allowed_range=(-9, 9))
+    >>> result = stimuli.synthesize(progress=False)
+    >>> stimuli.score > 0.9
+    tensor([True, True])
+    """
+
+    _bar = ("score",)
+    _maximise = True
+
+    def __init__(
+        self,
+        models: Sequence[Callable[..., Tensor]],
+        targets: Sequence[Sequence[int]] | Tensor,
+        image_shape: Sequence[int],
+        readout: str = "sigmoid",
+        sharpness: Sequence[Number] = (1.0, 10.0, 100.0),
+        allowed_range: tuple[Number, Number] = (0.0, 1.0),
+        *,
+        constraint: Constraint | None = None,
+        parametrization: Change | None = None,
+        transforms: Sequence[Transform] = (),
+        dtype: torch.dtype = torch.float32,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        if readout not in ("sigmoid", "softmax"):
+            raise InputError(f"readout is {readout!r}; expected 'sigmoid' or 'softmax'.")
+        if not sharpness or not min(sharpness) > 0:
+            raise InputError(f"sharpness is {sharpness}; expected one or more numbers above 0.")
+        wanted = torch.as_tensor(targets, device=device)
+        if len(models) < 2 or wanted.ndim != 2 or wanted.shape[1] != len(models) or wanted.is_floating_point():
+            raise InputError(
+                f"targets have shape {tuple(wanted.shape)} for {len(models)} models; expected (batch, models) whole "
+                "numbers and at least two models, for instance [(3, 7)]."
+            )
+        self._models, self._readout, self._targets = list(models), readout, wanted.long()
+        self._sharpness, self._allowed_range = [float(s) for s in sharpness], allowed_range
+        super().__init__(
+            Disagreement(self._models, readout, self._sharpness[-1]),
+            (wanted.shape[0], *image_shape),
+            data={"targets": self._targets},
+            constraint=constraint or Intersection(Box(*allowed_range)),
+            parametrization=parametrization,
+            transforms=transforms,
+            dtype=dtype,
+            device=device,
+        )
+        if transforms and len(self._sharpness) > 1:
+            raise InputError("transforms are drawn anew at one sharpness only; give sharpness=(100,) with them.")
+        self._check_models()
+
+    def _check_models(self) -> None:
+        noise = uniform([0], self._blank[:1])
+        for model in self._models:
+            logits = check(probe(model, noise))
+            low, high = int(self._targets.min()), int(self._targets.max())
+            if logits.ndim != 2 or low < 0 or high >= logits.shape[1]:
+                raise ModelError(
+                    f"{name_of(model)} returned shape {tuple(logits.shape)} for one stimulus; expected logits (1, "
+                    f"classes) for classes that include {low} to {high}."
+                )
+
+    def _base(self) -> Staged:
+        stages = [Disagreement(self._models, self._readout, alpha) for alpha in self._sharpness]
+        first = torch.zeros(len(self._data["targets"]), dtype=torch.long, device=self._blank.device)
+        return Staged(tuple(Function(stage, self._data, -1.0) for stage in stages), first)
+
+    def _choose_schedule(self, first_order: bool) -> Schedule | None:
+        if self._transforms:
+            return super()._choose_schedule(first_order)
+        return CoarseToFine(len(self._sharpness), 1e-2, 5, enough=None)
+
+    def _stop(self, window: int) -> Stop:
+        return Plateau(1e-3, window, status=Status.CONVERGED)
+
+    # Reading --------------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def _score(self, x: Tensor) -> Tensor:
+        logits = torch.stack([model(x) for model in self._models], 1)
+        return controversiality(logits, self._data["targets"].expand(x.shape[0], -1), self._readout)
+
+    @property
+    def score(self) -> Float[Tensor, " batch"]:
+        """How controversial each stimulus is once rounded to 256 levels, 0 to 1; 0.85 is a usual requirement."""
+        low, high = self._allowed_range
+        levels = ((self._stimulus - low) / (high - low) * 255).round()
+        return self._score(low + levels / 255 * (high - low))
+
+    def _figures(self) -> tuple[dict[str, Tensor], dict[str, str]]:
+        figures = {"score": self.score, "unrounded_score": self._column("score")[-1]}
+        quality, meaning = self._quality()
+        what = "least of p(own target) and 1 - p(target of another)"
+        return {**figures, "initial_score": self._column("score")[0], **quality}, {"score": what, **meaning}
+
+    def _settings(self) -> dict[str, Any]:
+        settings = super()._settings()
+        del settings["objective"], settings["data_targets"]
+        chosen = {"models": self._models, "targets": self._targets, "readout": self._readout}
+        return {**chosen, "sharpness": self._sharpness, "allowed_range": list(self._allowed_range), **settings}
+
+    @torch.no_grad()
+    def _behaviour(self) -> dict[str, Tensor]:
+        noise = uniform([0], self._blank[:1])
+        return {f"models[{i}]": model(noise) for i, model in enumerate(self._models)}
+
+    @property
+    def targets(self) -> Tensor:
+        """The class that each model should see, (batch, models)."""
+        return self._targets
