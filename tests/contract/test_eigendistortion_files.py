@@ -1,5 +1,8 @@
 """Eigendistortions do not run in the loop, but promise the same of their files."""
 
+import os
+import signal
+
 import pytest
 import torch
 
@@ -15,7 +18,7 @@ def make(dtype=torch.float32, batch=1, size=8, **options):
 @pytest.mark.parametrize("method", ["auto", "power"])
 def test_what_was_found_comes_back(tmp_path, dtype, batch, method):
     found, loaded = make(dtype, batch), make(dtype, batch)
-    found.synthesize(method, k=2, progress=False)
+    found.synthesize(method, k=2, max_iter=60, progress=False)
     found.save(tmp_path / "a")
     loaded.load(tmp_path / "a")
     for name in ("eigendistortions", "eigenvalues", "eigenindex"):
@@ -71,3 +74,74 @@ def test_other_questions_are_told_apart(tmp_path, options, message):
     assert vars(other) == before
     with pytest.raises(ValueError, match="make a new one"):
         found.load(tmp_path / "a")
+
+
+def searching(counts=None, dtype=torch.float64):
+    """A search large enough for many steps; the product with the Fisher information of a number in `counts` is hit."""
+    model = mm.remove_grad(mm.models.OnOff(31, pretrained=True).to(dtype).eval())
+    seen = []
+
+    def count(gradient):
+        seen.append(1)
+        if len(seen) in (counts or ()):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def watched(x):
+        response = model(x)
+        if response.requires_grad:
+            response.register_hook(count)
+        return response
+
+    return mm.Eigendistortion(mm.data.image("camera", size=36).to(dtype), watched)
+
+
+OPTIONS = {"stop_criterion": 1e-8, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted():
+    found = searching()
+    assert found.synthesize(**OPTIONS).converged
+    return found
+
+
+@pytest.mark.parametrize("product", [12, 30], ids=["at the upper end", "at the lower end"])
+@pytest.mark.parametrize("by_file", [False, True])
+def test_interrupted_search_keeps_what_it_has_and_ends_as_if_it_had_not_been(tmp_path, uninterrupted, product, by_file):
+    handler = signal.getsignal(signal.SIGINT)
+    found = searching([product])
+    result = found.synthesize(**OPTIONS)
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert "interrupted" in [str(s) for s in result.status[0]] and not result.converged
+    rows = found.eigendistortions.flatten(1)
+    torch.testing.assert_close((rows @ rows.T).diagonal(), torch.ones(2, dtype=torch.float64))
+    spent = result.products[0]
+    assert spent < uninterrupted.result.products[0]
+    if by_file:
+        found.save(tmp_path / "a")
+        found = searching()
+        found.load(tmp_path / "a")
+        assert torch.equal(found.eigendistortions, result.stimulus[0])
+    assert found.synthesize(**OPTIONS).converged
+    assert torch.equal(found.eigendistortions, uninterrupted.eigendistortions)
+    assert torch.equal(found.eigenvalues, uninterrupted.eigenvalues)
+
+
+def test_a_search_in_pieces_through_files_equals_one_in_a_whole(tmp_path):
+    whole, found = searching(), searching()
+    whole.synthesize(max_iter=12, **OPTIONS)
+    for piece in (5, 4, 3):
+        assert not found.synthesize(max_iter=piece, **OPTIONS).converged
+        found.save(tmp_path / "a")
+        found = searching()
+        found.load(tmp_path / "a")
+    assert torch.equal(found.eigendistortions, whole.eigendistortions)
+    assert torch.equal(found.result.residuals, whole.result.residuals)
+
+
+def test_the_upper_end_alone_comes_back(tmp_path):
+    found, loaded = make(), make()
+    found.synthesize(ends="largest", k=3, progress=False)
+    found.save(tmp_path / "a")
+    loaded.load(tmp_path / "a")
+    assert loaded.eigenindex.tolist() == [0, 1, 2] and torch.equal(loaded.eigenvalues, found.eigenvalues)

@@ -1,12 +1,11 @@
 """The ways in which `Eigendistortion` finds the extremes of one stimulus's Fisher information."""
 
-import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from metameric._core.errors import InputError
 from metameric._core.random import generator
@@ -71,7 +70,7 @@ class Problem:
     fisher: FisherInformation
     coordinates: Coordinates
     build: Callable[[torch.dtype], "Problem | None"]
-    searches: dict[tuple[str, torch.dtype], Subspace] = field(default_factory=dict)
+    searches: dict[tuple[str, str], Subspace] = field(default_factory=dict)
 
     def operator(self, vectors: Vectors) -> Vectors:
         """Apply F to vectors (k, n) of coordinates."""
@@ -164,7 +163,7 @@ def _search(
     watch: Watch,
 ) -> Eigenpairs:
     tolerance = problem.tolerance if options.stop_criterion is None else options.stop_criterion
-    key = (end, problem.fisher.dtype)
+    key = (end, str(problem.fisher.dtype))
     if key not in problem.searches:
         problem.searches[key] = start if isinstance(start, Subspace) else Subspace.spanned(start, problem.operator)
     space = problem.searches[key]
@@ -184,7 +183,7 @@ def _search(
     precise = problem.build(torch.float64)
     if precise is None:
         return found
-    precise.searches = {k: v for k, v in problem.searches.items() if k[1] == torch.float64}
+    precise.searches = {k: v for k, v in problem.searches.items() if k[1] == str(torch.float64)}
     wide = None
 
     if inverse is not None:
@@ -256,32 +255,6 @@ def join(upper: Eigenpairs, lower: Eigenpairs) -> Eigenpairs:
 
 def _end_ranks(n: int, k: int, device: torch.device) -> Tensor:
     return torch.cat([torch.arange(k, device=device), torch.arange(n - k, n, device=device)])
-
-
-def in_precision(model: Callable[..., Tensor], image: Tensor, dtype: torch.dtype) -> Callable[..., Tensor] | None:
-    """Return the model in another precision, or None if it cannot be had; the model itself is left alone."""
-    if dtype == image.dtype:
-        return None
-    try:
-        other = _copied(model).to(dtype) if isinstance(model, nn.Module) else model
-        with torch.no_grad():
-            expected, response = model(image), other(image.to(dtype))
-    except Exception:  # models are anyone's code, and this precision is only a wish
-        return None
-    if not isinstance(response, Tensor) or not isinstance(expected, Tensor):
-        return None
-    close = response.shape == expected.shape and torch.allclose(response.to(expected), expected, rtol=1e-3, atol=1e-4)
-    return other if close and response.real.dtype == dtype else None
-
-
-def _copied(model: nn.Module) -> nn.Module:
-    other = copy.deepcopy(model)
-    # Copies of traced models forget that they were set to evaluate.
-    other.train(model.training)
-    modes = {name: module.training for name, module in model.named_modules()}
-    for name, module in other.named_modules():
-        module.training = modes.get(name, module.training)
-    return other
 
 
 def interrupted(pairs: Eigenpairs) -> Eigenpairs:

@@ -11,16 +11,16 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from metameric._core.batched import name_of
-from metameric._core.errors import ModelError, StateError
+from metameric._core.errors import StateError
 from metameric._objective._coordinates import Coordinates
 from metameric._objective._fisher import FisherInformation
-from metameric._objective._jacobian import flatten_response
 from metameric._objective._noise import ResponseNoise
+from metameric._solve._eigen import Subspace
 from metameric._solve._interrupt import Request, interruptible
 from metameric._synthesis._archived import Archived
-from metameric._synthesis._eigen_methods import Extremes, Options, Problem, find, in_precision, interrupted, moved
+from metameric._synthesis._eigen_methods import Extremes, Options, Problem, find, interrupted, moved
+from metameric._synthesis._eigen_model import check_model, in_precision
 from metameric._synthesis._eigen_result import EigendistortionResult, ThresholdTable
-from metameric.validate._probe import check, probe
 from metameric.validate._stimulus import validate_input
 
 
@@ -55,7 +55,7 @@ class Eigendistortion(Archived):
     tensor([  0,   1, 254, 255])
     """
 
-    _stored = ("_found", "_options", "_seconds", "_jacobian")
+    _stored = ("_found", "_options", "_seconds", "_jacobian", "_searches")
 
     def __init__(
         self,
@@ -69,13 +69,14 @@ class Eigendistortion(Archived):
         validate_input(image)
         self._image, self._model = image.detach(), model
         self._noise, self._mask, self._weight = noise, mask, weight
-        _check_model(model, self._image)
+        check_model(model, self._image)
         Coordinates(self._image, mask, weight)
         self._jacobian: Tensor | None = None
         self._forget()
 
     def _forget(self) -> None:
         self._problems: dict[int, Problem] = {}
+        self._searches: dict[int, dict[tuple[str, str], dict[str, Any]]] = {}
         self._found: list[Extremes] = []
         self._options: Options | None = None
         self._seconds = 0.0
@@ -139,6 +140,7 @@ class Eigendistortion(Archived):
         with interruptible() as request:
             found = [self._solve(i, options, request, progress) for i in range(self._image.shape[0])]
         self._found, self._options = found, options
+        self._searches = {i: {key: vars(s) for key, s in p.searches.items()} for i, p in self._problems.items()}
         self._seconds += time.perf_counter() - started
         if found[0].jacobian is not None:
             self._jacobian = _unbatched(torch.stack([f.jacobian for f in found if f.jacobian is not None]))
@@ -149,6 +151,8 @@ class Eigendistortion(Archived):
             return self._found[i]
         if i not in self._problems:
             self._problems[i] = self._problem(i, self._image, self._model)
+            begun = self._searches.get(i, {})
+            self._problems[i].searches = {key: Subspace(**record) for key, record in begun.items()}
         if request.made:
             options = replace(options, max_iter=0)
         label = f"Eigendistortion {i}" if self._image.shape[0] > 1 else "Eigendistortion"
@@ -279,22 +283,13 @@ class Eigendistortion(Archived):
         self._mask = None if self._mask is None else move(self._mask)
         self._weight = None if self._weight is None else move(self._weight)
         self._jacobian = None if self._jacobian is None else move(self._jacobian)
-        self._problems = {}
+        self._problems, self._searches = {}, {}
         self._found = [moved(f, move) for f in self._found]
         return self
 
     def __repr__(self) -> str:
         head = f"Eigendistortion({tuple(self._image.shape)}, {self._image.dtype}, model={name_of(self._model)})"
         return f"{head}\n{self.result.summary()}" if self._found else head
-
-
-def _check_model(model: Callable[..., Any], image: Tensor) -> None:
-    facts = probe(model, image)
-    if isinstance(facts.response, Tensor):
-        check(facts)
-        return
-    if not bool(torch.isfinite(flatten_response(facts.response)).all()):
-        raise ModelError(f"{facts.name} returned NaN or infinity for this stimulus; expected finite values.")
 
 
 def _unbatched(x: Float[Tensor, "batch *rest"]) -> Tensor:

@@ -7,6 +7,7 @@ import metameric as mm
 from metameric._core.errors import InputError, InputTypeError, ModelError, StateError
 from metameric._solve._status import Status
 from metameric._synthesis import _eigen_methods
+from metameric._synthesis._eigen_model import in_precision
 
 D = torch.float64
 MATRIX = torch.randn(40, 36, dtype=D, generator=torch.Generator().manual_seed(3))
@@ -49,6 +50,35 @@ def test_every_method_returns_its_ranks_in_order(method):
     assert (eigendistortion.jacobian is not None) == (method == "exact")
     assert set(result.to_dict()) >= {"eigenvalues", "residuals", "converged"}
     assert "eigenvalue" in str(result) and str(result) in repr(eigendistortion)
+
+
+@pytest.mark.parametrize("method", ["auto", "krylov", "power"])
+def test_the_upper_end_alone(method, monkeypatch):
+    if method == "krylov":
+        monkeypatch.setattr(_eigen_methods, "LARGEST_EXACT", 0)
+        method = "auto"
+    both, upper = (mm.Eigendistortion(image(), linear) for _ in range(2))
+    both.synthesize(method, k=2, progress=False)
+    upper.synthesize(method, k=20, ends="largest", progress=False)
+    assert upper.eigenindex.tolist() == list(range(20))
+    torch.testing.assert_close(upper.eigenvalues[:2], both.eigenvalues[:2], rtol=1e-4, atol=0)
+
+
+def test_a_copy_in_another_precision_stays_in_evaluation():
+    model = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2), torch.nn.Dropout(0.5))
+    traced = torch.fx.symbolic_trace(mm.remove_grad(model.eval())).eval()
+    x = image(dtype=torch.float32)
+    double = in_precision(traced, x, D)
+    torch.testing.assert_close(double(x.double()).float(), traced(x))
+    assert not any(module.training for module in double.modules())
+    assert in_precision(lambda x: x.float(), x, D) is None
+
+
+def test_values_that_cannot_be_told_from_zero_are_counted():
+    eigendistortion = mm.Eigendistortion(image(), lambda x: x.flatten(1)[:, :5])
+    assert "2 cannot be told from 0" in eigendistortion.synthesize(k=2, progress=False).summary()
+    full = mm.Eigendistortion(image(), linear).synthesize(k=2, progress=False)
+    assert "told from 0" not in full.summary()
 
 
 def test_the_jacobian_is_kept():
@@ -178,6 +208,11 @@ def test_bad_input_is_named():
             mm.Eigendistortion(image(), linear).synthesize(method, k=40, progress=False)
     with pytest.raises(InputError, match="max_iter 0 or more"):
         mm.Eigendistortion(image(), linear).synthesize(max_iter=-1)
+    with pytest.raises(InputError, match="ends is 'lower'"):
+        mm.Eigendistortion(image(), linear).synthesize(ends="lower")
+    for criterion in (-1.0, float("nan")):
+        with pytest.raises(InputError, match="expected a number, 0 or more"):
+            mm.Eigendistortion(image(), linear).synthesize(stop_criterion=criterion)
     with pytest.raises(InputError, match="expected 0 or more"):
         mm.Eigendistortion(image(), linear).synthesize("randomized_svd", p=-1, progress=False)
     with pytest.raises((InputError, ModelError), match="NaN"):

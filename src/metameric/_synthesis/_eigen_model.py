@@ -1,0 +1,48 @@
+"""What eigendistortions ask of a model: finite responses, and a copy of it in another precision."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from metameric._core.errors import ModelError
+from metameric._objective._jacobian import flatten_response
+from metameric.validate._probe import check, probe
+
+
+def check_model(model: Callable[..., Any], image: Tensor) -> None:
+    """Refuse models whose response is of no use; unlike other syntheses, this one takes several tensors."""
+    facts = probe(model, image)
+    if isinstance(facts.response, Tensor):
+        check(facts)
+        return
+    if not bool(torch.isfinite(flatten_response(facts.response)).all()):
+        raise ModelError(f"{facts.name} returned NaN or infinity for this stimulus; expected finite values.")
+
+
+def in_precision(model: Callable[..., Tensor], image: Tensor, dtype: torch.dtype) -> Callable[..., Tensor] | None:
+    """Return the model in another precision, or None if it cannot be had; the model itself is left alone."""
+    if dtype == image.dtype:
+        return None
+    try:
+        other = _copied(model).to(dtype) if isinstance(model, nn.Module) else model
+        with torch.no_grad():
+            expected, response = model(image), other(image.to(dtype))
+    except Exception:  # models are anyone's code, and this precision is only a wish
+        return None
+    if not isinstance(response, Tensor) or not isinstance(expected, Tensor):
+        return None
+    close = response.shape == expected.shape and torch.allclose(response.to(expected), expected, rtol=1e-3, atol=1e-4)
+    return other if close and response.real.dtype == dtype else None
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    other = copy.deepcopy(model)
+    # Copies of traced models forget that they were set to evaluate.
+    other.train(model.training)
+    modes = {name: module.training for name, module in model.named_modules()}
+    for name, module in other.named_modules():
+        module.training = modes.get(name, module.training)
+    return other
