@@ -40,7 +40,7 @@ class MetamerCTF(Metamer):
     >>> metamer.setup(seed=0)
     >>> result = metamer.synthesize(20, ctf_iters_to_check=3, progress=False)
     >>> metamer.scales_finished[0]
-    ['residual_lowpass']
+    ['pixel_statistics']
     """
 
     def __init__(

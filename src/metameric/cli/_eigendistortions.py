@@ -87,6 +87,7 @@ def _write_tensors(search: Eigendistortion, folder: Path) -> None:
 def _write_pictures(search: Eigendistortion, folder: Path, length: float, k: int) -> None:
     """Write `k` distortions of each end: around mid-grey, as strong as they can be shown, and added to the image."""
     from metameric.plot._eigen import eigendistortion_imshow_all
+    from metameric.plot._files import save_figure
 
     result = search.result
     n = len(result.index)
@@ -98,4 +99,4 @@ def _write_pictures(search: Eigendistortion, folder: Path, length: float, k: int
     # Ranks without a gap are one end of the spectrum, or all of it.
     index = [*first] if n < 2 * len(first) or n == k else [*first, *(-1 - i for i in first[::-1])]
     figure = eigendistortion_imshow_all(search, index, distortion_scale=length, process_image=lambda x: x.clamp(0, 1))
-    figure.savefig(folder / "eigendistortions.png")
+    save_figure(figure, folder / "eigendistortions.png")

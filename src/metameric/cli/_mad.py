@@ -63,6 +63,7 @@ def _file_name(case: Case) -> str:
 def _figures(competition: MADSet, folder: Path) -> None:
     from itertools import combinations
 
+    from metameric.plot._files import save_figure
     from metameric.plot._mad_figure import mad_competition
 
     if competition.image.ndim != 4:
@@ -70,7 +71,7 @@ def _figures(competition: MADSet, folder: Path) -> None:
     pairs = list(combinations(competition.metrics, 2))
     for pair in pairs:
         name = "mad" if len(pairs) == 1 else _file_name(Case(*pair, "mad"))
-        mad_competition(competition, pair).savefig(folder / f"{name}.png")
+        save_figure(mad_competition(competition, pair), folder / f"{name}.png")
 
 
 def _print_table(competition: MADSet) -> None:

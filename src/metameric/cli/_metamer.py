@@ -73,9 +73,10 @@ def _start(initial: str, target: Tensor, seeds: list[int]) -> Tensor | str | Non
 
 
 def _picture(synthesis: Metamer, folder: Path) -> None:
+    from metameric.plot._files import save_figure
     from metameric.plot._page import report
     from metameric.plot._status import synthesis_status
 
-    synthesis_status(synthesis).savefig(folder / "status.png")
+    save_figure(synthesis_status(synthesis), folder / "status.png")
     if synthesis.image.shape[1] in (1, 3):
         report(synthesis, folder / "report.html")

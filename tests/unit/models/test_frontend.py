@@ -40,9 +40,9 @@ def test_channels_of_on_off_are_two_models():
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_derivatives(kind):
-    model, x = small(kind), image(1, 1, 7, 6).requires_grad_()
+    model, x = small(kind), image(1, 1, 6, 5).requires_grad_()
     assert torch.autograd.gradcheck(model, x, check_forward_ad=True, check_batched_grad=True)
-    assert torch.autograd.gradgradcheck(model, x)
+    assert torch.autograd.gradgradcheck(model, x, fast_mode=True)
 
 
 @pytest.mark.parametrize("kind", MODELS)
