@@ -31,17 +31,20 @@ def chosen_metrics(names: Sequence[str], image: Tensor, distances: bool) -> dict
     return chosen
 
 
+def check_metric(name: str) -> None:
+    """Raise an error with the nearest names if there is no metric of this name."""
+    if ":" not in name and name not in METRICS and name not in BUILT_IN:
+        near = difflib.get_close_matches(name, [*METRICS, *BUILT_IN], n=2, cutoff=0.5)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join([*METRICS, *BUILT_IN])}."
+        raise NearestNameError(f"there is no metric {name!r}. {hint} Your own is written module:attribute.")
+
+
 def _one(name: str, image: Tensor) -> Callable[..., Tensor]:
+    check_metric(name)
     if ":" in name:
         where, _, attribute = name.partition(":")
         found = own_attribute(own_module(where, name), attribute, name)
         if not callable(found):
             raise ModelError(f"{name} is a {type(found).__name__}; expected a function of two images.")
         return found
-    if name in BUILT_IN:
-        return model_metric_factory(make_model(name, {}, image))
-    if name not in METRICS:
-        near = difflib.get_close_matches(name, [*METRICS, *BUILT_IN], n=2, cutoff=0.5)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join([*METRICS, *BUILT_IN])}."
-        raise NearestNameError(f"there is no metric {name!r}. {hint} Your own is written module:attribute.")
-    return METRICS[name]
+    return model_metric_factory(make_model(name, {}, image)) if name in BUILT_IN else METRICS[name]

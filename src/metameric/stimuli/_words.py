@@ -34,17 +34,17 @@ def read_image(name: str, size: int | None, color: bool, dtype: str, device: str
     return stimulus.to(dtype=DTYPES[dtype], device=checked_device(device))
 
 
-def checked_device(device: str) -> torch.device:
+def checked_device(device: str, label: str = "--device") -> torch.device:
     """Return a device that exists here."""
     try:
         found = torch.device(device)
         torch.empty(0, device=found)
     except (RuntimeError, AssertionError) as error:
-        raise InputError(f"--device is {device!r}, which cannot be used here: {str(error).splitlines()[0]}") from error
+        raise InputError(f"{label} is {device!r}, which cannot be used here: {str(error).splitlines()[0]}") from error
     return found
 
 
-def parse_seeds(text: str) -> list[int]:
+def parse_seeds(text: str, label: str = "--seeds") -> list[int]:
     """Read ``3``, ``0-7`` or ``0,2,5``."""
     seeds: list[int] = []
     try:
@@ -54,11 +54,11 @@ def parse_seeds(text: str) -> list[int]:
     except ValueError:
         seeds = []
     if not seeds or len(set(seeds)) != len(seeds):
-        raise InputError(f"--seeds is {text!r}; expected distinct whole numbers such as 3, 0-7 or 0,2,5.")
+        raise InputError(f"{label} is {text!r}; expected distinct whole numbers such as 3, 0-7 or 0,2,5.")
     return seeds
 
 
-def solver_options(name: str) -> dict[str, Any]:
+def solver_options(name: str, label: str = "--solver") -> dict[str, Any]:
     """Return the keywords of `setup` for a solver's name: lbfgs, or any optimizer of torch.optim."""
     if name.lower() in ("lbfgs", "auto"):
         return {}
@@ -66,6 +66,6 @@ def solver_options(name: str) -> dict[str, Any]:
     if name.lower() not in known:
         near = difflib.get_close_matches(name.lower(), known, n=2)
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
-        raise InputError(f"--solver is {name!r}; expected lbfgs or an optimizer of torch.optim, such as adam.{hint}")
+        raise InputError(f"{label} is {name!r}; expected lbfgs or an optimizer of torch.optim, such as adam.{hint}")
     options = {"lr": 0.01} if known[name.lower()] == "Adam" else {}
     return {"optimizer": getattr(torch.optim, known[name.lower()]), "optimizer_kwargs": options}
