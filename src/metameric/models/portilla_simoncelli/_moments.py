@@ -1,20 +1,16 @@
 """Raw moments of one scale's coefficients: all that its statistics need of its pixels.
 
-`plain` says what is computed, with any kind of derivative. `moments` gives the same by way of `FusedMoments`, which
-goes through the pixels in pieces that fit the cache, forward and backward, and keeps nothing but its input.
+`plain` says what is computed, with any kind of derivative. `moments` gives the same by way of `FusedMoments`, whose
+backward pass is written out: it keeps moduli, doubled phases and spectra, and makes as few passes as it can.
 """
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fft
 
 from metameric.models.portilla_simoncelli import _statistics as statistics
-from metameric.models.portilla_simoncelli._spectrum import lag_matrices, once_columns, without_mean
-
-PIXELS = 2**14
-"""Pixels treated at a time on a CPU."""
+from metameric.models.portilla_simoncelli._spectrum import doubled_lag_matrices, without_mean
 
 
 class Moments(NamedTuple):
@@ -65,135 +61,110 @@ class FusedMoments(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, width: int, band: Tensor, parent: Tensor | None = None) -> tuple[Tensor, ...]:
         ctx.width = width
-        ctx.save_for_backward(*([band] if parent is None else [band, parent]))
-        parts = [_forward(width, *inputs) for inputs in _images(band, parent)]
-        return tuple(torch.cat(values) for values in zip(*parts, strict=True))
+        pixels = band.shape[-2] * band.shape[-1]
+        m, spectrum, sums = _forward_band(band)
+        kept = [band, m, spectrum]
+        if parent is not None:
+            p, u, more = _forward_parent(parent, m, band.select(1, 0).flatten(-2))
+            sums += more
+            kept += [parent, p, u]
+        ctx.save_for_backward(*kept)
+        return _lags(spectrum, band.shape[-1], width), *(total.div_(pixels) for total in sums)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        band, *parents = ctx.saved_tensors
-        parent = parents[0] if parents else None
+        band, m, spectrum, *of_parent = ctx.saved_tensors
         if torch.is_grad_enabled():
-            outputs = [value for value in plain(band, parent, ctx.width) if value is not None]
-            inputs = [value for value in (band, parent) if value is not None]
+            inputs = [band, *of_parent[:1]]
+            outputs = [value for value in plain(band, of_parent[0] if of_parent else None, ctx.width) if value is not None]
             return None, *torch.autograd.grad(outputs, inputs, gradients, create_graph=True)
-        results = [torch.empty_like(value) for value in (band, *parents)]
-        step = band.shape[0] if band.device.type != "cpu" else 1
-        for start in range(0, band.shape[0], max(step, 1)):
-            rows = slice(start, start + step)
-            given = Moments(*(gradient[rows] for gradient in gradients))
-            _backward(ctx.width, [v[rows] for v in (band, *parents)], given, [v[rows] for v in results])
-        return None, *results
+        pixels = band.shape[-2] * band.shape[-1]
+        # Gradients of means, as factors on single pixels.
+        g = Moments(gradients[0], *(gradient / pixels for gradient in gradients[1:]))
+        to_m = _lags_backward(spectrum, g.lags, band.shape[-1], ctx.width)
+        to_m.baddbmm_(g.mm + g.mm.mT, m).add_(g.m[..., None])
+        if not of_parent:
+            return None, _band_backward(band, m, to_m)
+        parent, p, u = of_parent
+        to_m.baddbmm_(torch.as_tensor(g.mp), p)
+        to_band = _band_backward(band, m, to_m, g, u)
+        return None, to_band, _parent_backward(parent, p, u, m, band.select(1, 0).flatten(-2), g)
 
 
-def _images(band: Tensor, parent: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:
-    if band.device.type != "cpu":
-        yield band, parent
-        return
-    for index in range(band.shape[0]):
-        yield band[index : index + 1], None if parent is None else parent[index : index + 1]
+def _forward_band(band: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """Magnitudes (images, k, pixels), their half spectra, and sums over pixels."""
+    a, b = band.flatten(-2).unbind(1)
+    m = (a * a).addcmul_(b, b).sqrt_()
+    return m, without_mean(m.view(band[:, 0].shape)), [m.sum(-1), m @ m.mT]
 
 
-def _pieces(pixels: int, device: torch.device) -> Iterator[slice]:
-    step = PIXELS if device.type == "cpu" else pixels
-    for start in range(0, pixels, step):
-        yield slice(start, start + step)
+def _forward_parent(parent: Tensor, m: Tensor, a: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """Magnitudes (images, k, pixels), phase-doubled coefficients (images, 2 k, pixels), and sums over pixels."""
+    c, d = parent.flatten(-2).unbind(1)
+    u = torch.empty_like(parent.flatten(-2))
+    first, second = u.unbind(1)
+    squares, across = c * c, d * d
+    p = (squares + across).sqrt_()
+    inverse = _inverse(p)
+    torch.mul(squares.sub_(across), inverse, out=first)
+    torch.mul(torch.mul(c, d, out=across), inverse.mul_(2), out=second)
+    u = u.flatten(1, 2)
+    return p, u, [p.sum(-1), _square(p), m @ p.mT, _square(a), _square(u), a @ u.mT]
 
 
-def _polar(real: Tensor, imaginary: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Modulus, cosine and sine of the phase."""
-    modulus = (real * real).addcmul_(imaginary, imaginary).sqrt_()
-    inverse = modulus.clamp_min(torch.finfo(real.dtype).tiny).reciprocal_()
-    return modulus, real * inverse, inverse.mul_(imaginary)
-
-
-def _forward(width: int, band: Tensor, parent: Tensor | None) -> list[Tensor]:
-    planes = band.flatten(-2)
-    pixels = planes.shape[-1]
-    magnitudes = band.new_empty(band[:, 0].shape)
-    m = magnitudes.flatten(-2)
-    sums: list[Tensor] = []
-    for piece in _pieces(pixels, band.device):
-        a, b = planes[:, 0, :, piece], planes[:, 1, :, piece]
-        part = (a * a).addcmul_(b, b).sqrt_()
-        m[..., piece] = part
-        terms = [part.sum(-1), part @ part.mT]
-        if parent is not None:
-            c, d = parent.flatten(-2)[..., piece].unbind(1)
-            p, cosine, sine = _polar(c, d)
-            u = torch.cat([cosine.mul_(c).sub_(sine * d), sine.mul_(c).mul_(2)], 1)
-            terms += [p.sum(-1), _square(p), part @ p.mT, _square(a), _square(u), a @ u.mT]
-        sums = terms if not sums else [total.add_(term) for total, term in zip(sums, terms, strict=True)]
-    left, right = lag_matrices(*band.shape[-2:], width, band.dtype, band.device)
-    lags = []
-    for k in range(m.shape[1]):
-        spectrum = without_mean(magnitudes[:, k])
-        power = spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag)
-        both = left @ power @ right
-        lags.append(both[..., :width, :width] - both[..., width:, width:])
-    return [torch.stack(lags, 1), *(total.div_(pixels) for total in sums)]
+def _inverse(modulus: Tensor) -> Tensor:
+    """Inverse modulus; where that would exceed the range of numbers, something finite."""
+    return modulus.clamp_min(torch.finfo(modulus.dtype).tiny ** 0.5).reciprocal_()
 
 
 def _square(planes: Tensor) -> Tensor:
     return torch.linalg.vecdot(planes, planes)
 
 
-def _backward(width: int, inputs: list[Tensor], given: Moments, results: list[Tensor]) -> None:
-    band = inputs[0]
-    planes = band.flatten(-2)
-    pixels = planes.shape[-1]
-    # Gradients of means, as factors on single pixels.
-    g = given._replace(**{name: v / pixels for name, v in given._asdict().items() if name != "lags" and v is not None})
-    symmetric = g.mm + g.mm.mT
-    through_lags = _lag_gradient(band, g.lags, width).flatten(-2)
-    to_band = results[0].flatten(-2)
-    for piece in _pieces(pixels, band.device):
-        a, b = planes[:, 0, :, piece], planes[:, 1, :, piece]
-        m, cosine, sine = _polar(a, b)
-        to_m = through_lags[..., piece].add_(g.m[..., None]).add_(symmetric @ m)
-        if len(inputs) == 1:
-            torch.mul(to_m, cosine, out=to_band[:, 0, :, piece])
-        else:
-            to_a = _parent_gradient(inputs[1], results[1], g, piece, m, a, to_m)
-            torch.addcmul(to_a, to_m, cosine, out=to_band[:, 0, :, piece])
-        torch.mul(to_m, sine, out=to_band[:, 1, :, piece])
+def _lags(spectrum: Tensor, columns: int, width: int) -> Tensor:
+    left, right, _ = doubled_lag_matrices(spectrum.shape[-2], columns, width, spectrum.real.dtype, spectrum.device)
+    numbers = torch.view_as_real(spectrum).flatten(-2)
+    both = left @ ((numbers * numbers) @ right)
+    return both[..., :width, :width] - both[..., width:, width:]
 
 
-def _parent_gradient(
-    parent: Tensor, result: Tensor, g: Moments, piece: slice, m: Tensor, a: Tensor, to_m: Tensor
-) -> Tensor:
-    """Write the gradient of the parents, add to that of the magnitudes, return that of the bands' real parts."""
-    gp, gpp, gmp, gaa, guu, gau = (torch.as_tensor(value) for value in g[3:])
-    c, d = parent.flatten(-2)[..., piece].unbind(1)
-    p, cosine, sine = _polar(c, d)
-    first, second = (cosine * c).sub_(sine * d), (sine * c).mul_(2)
-    u = torch.cat([first, second], 1)
-    to_m.add_(gmp @ p)
-    to_a = (gau @ u).add_(a * (2 * gaa[..., None]))
-    to_u = (gau.mT @ a).add_(u.mul_(2 * guu[..., None]))
-    to_p = (gmp.mT @ m).add_(gp[..., None]).add_(p.mul_(2 * gpp[..., None]))
-    to_first, to_second = to_u.chunk(2, 1)
-    # u = (x + iy)**2 / p with w = (x + iy) / p: du = 2 w dz - w**2 dp.
-    double = cosine.square().sub_(sine.square())
-    radial = to_p.sub_(double.mul_(to_first)).sub_((cosine * sine).mul_(2).mul_(to_second))
-    to_parent = result.flatten(-2)
-    along = (to_first * cosine).addcmul_(to_second, sine).mul_(2)
-    torch.addcmul(along, radial, cosine, out=to_parent[:, 0, :, piece])
-    across = (to_second * cosine).sub_(to_first * sine).mul_(2)
-    torch.addcmul(across, radial, sine, out=to_parent[:, 1, :, piece])
-    return to_a
+def _lags_backward(spectrum: Tensor, gradient: Tensor, columns: int, width: int) -> Tensor:
+    """Gradient of the lags with respect to the planes (images, k, pixels): each filtered by its few lags."""
+    rows = spectrum.shape[-2]
+    left, _, right = doubled_lag_matrices(rows, columns, width, spectrum.real.dtype, spectrum.device)
+    signed = torch.cat([gradient @ right[:width], gradient @ right[width:].neg()], -2)
+    response = left.mT @ signed
+    response.mul_(torch.view_as_real(spectrum).flatten(-2))
+    filtered = torch.view_as_complex(response.unflatten(-1, (-1, 2)))
+    return fft.irfft2(filtered, s=(rows, columns)).flatten(-2)
 
 
-def _lag_gradient(band: Tensor, gradient: Tensor, width: int) -> Tensor:
-    """Gradient of the lags with respect to the magnitudes: each plane filtered by its few lags."""
-    height, columns = band.shape[-2:]
-    left, right = lag_matrices(height, columns, width, band.dtype, band.device)
-    once = once_columns(columns, band.dtype, band.device)
-    result = band.new_empty(band[:, 0].shape)
-    for k in range(band.shape[2]):
-        a, b = band[:, 0, k], band[:, 1, k]
-        spectrum = without_mean((a * a).addcmul_(b, b).sqrt_())
-        response = left[:width].mT @ gradient[:, k] @ right[:, :width].mT
-        response -= left[width:].mT @ gradient[:, k] @ right[:, width:].mT
-        result[:, k] = fft.irfft2(spectrum.mul_(response.mul_(once)), s=(height, columns))
+def _band_backward(band: Tensor, m: Tensor, to_m: Tensor, g: Moments | None = None, u: Tensor | None = None) -> Tensor:
+    """Gradient of the bands from that of their magnitudes and, where there are parents, of their real parts."""
+    a, b = band.flatten(-2).unbind(1)
+    radial = to_m.mul_(_inverse(m))
+    result = torch.empty_like(band)
+    to_a, to_b = result.flatten(-2).unbind(1)
+    torch.mul(radial, b, out=to_b)
+    if g is None or u is None or g.aa is None:
+        torch.mul(radial, a, out=to_a)
+    else:
+        torch.addcmul(torch.as_tensor(g.au) @ u, radial.add_(2 * g.aa[..., None]), a, out=to_a)
+    return result
+
+
+def _parent_backward(parent: Tensor, p: Tensor, u: Tensor, m: Tensor, a: Tensor, g: Moments) -> Tensor:
+    """Gradient of the parents: u = z**2 / p with w = z / p has du = 2 w dz - w**2 dp."""
+    gp, gpp, gmp, _, guu, gau = (torch.as_tensor(value) for value in g[3:])
+    c, d = parent.flatten(-2).unbind(1)
+    inverse = _inverse(p)
+    to_u = torch.baddbmm(u * (2 * guu[..., None]), gau.mT, a)
+    to_p = torch.baddbmm(p * (2 * gpp[..., None]), gmp.mT, m).add_(gp[..., None])
+    (first, second), (to_first, to_second) = u.chunk(2, 1), to_u.chunk(2, 1)
+    radial = to_p.addcmul_((first * to_first).addcmul_(second, to_second), inverse, value=-1).mul_(inverse)
+    to_u.unflatten(1, (2, -1)).mul_(inverse.mul_(2)[:, None])
+    result = torch.empty_like(parent)
+    along, across = result.flatten(-2).unbind(1)
+    torch.mul(radial + to_first, c, out=along).addcmul_(to_second, d)
+    torch.mul(radial.sub_(to_first), d, out=across).addcmul_(to_second, c)
     return result

@@ -12,9 +12,8 @@ def without_mean(image: Tensor) -> Tensor:
     """Half spectrum per pixel, zero at zero frequency."""
     spectrum = fft.rfft2(image, norm="forward")
     # The mean must go before squaring: its square can exceed the rest by more than the precision holds.
-    edge = torch.ones(spectrum.shape[-2:], dtype=image.dtype, device=image.device)
-    edge[0, 0] = 0
-    return spectrum * edge
+    spectrum[..., 0, 0] = 0
+    return spectrum
 
 
 class PowerSpectrum(torch.autograd.Function):
@@ -37,8 +36,9 @@ class PowerSpectrum(torch.autograd.Function):
         (image,) = ctx.saved_tensors
         spectrum = without_mean(image)
         columns = image.shape[-1]
-        once = once_columns(columns, image.dtype, image.device)
-        return fft.irfft2(spectrum * (gradient * once), s=image.shape[-2:], norm="backward")
+        response = gradient * once_columns(columns, image.dtype, image.device)
+        filtered = torch.complex(spectrum.real * response, spectrum.imag * response)
+        return fft.irfft2(filtered, s=image.shape[-2:], norm="backward")
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor) -> Tensor:
@@ -63,6 +63,17 @@ def lag_matrices(
     right = times * torch.cat([across.cos(), across.sin()], dim=1)
     with torch.inference_mode(False):
         return left.to(device=device, dtype=dtype), right.to(device=device, dtype=dtype)
+
+
+@lru_cache(maxsize=128)
+def doubled_lag_matrices(
+    rows: int, columns: int, width: int, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`lag_matrices` for spectra whose real and imaginary parts are columns of their own: L, R, and for gradients R'."""
+    left, right = lag_matrices(rows, columns, width, dtype, device)
+    with torch.inference_mode(False):
+        adjoint = right * once_columns(columns, dtype, device)[:, None]
+        return left, right.repeat_interleave(2, 0), adjoint.repeat_interleave(2, 0).mT.contiguous()
 
 
 @lru_cache(maxsize=128)
