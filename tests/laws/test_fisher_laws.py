@@ -25,6 +25,10 @@ MODELS = {
 }
 
 
+# So many eigenvalues near zero that the subspace method comes to span all of the space.
+SLOW = ("gaussian", "center surround")
+
+
 def prepared(name, size):
     model = MODELS[name](size).to(D).eval()
     mm.remove_grad(model)
@@ -52,16 +56,16 @@ class TestEveryModel:
         quick = mm.Eigendistortion(image, model)
         quick.synthesize(k=2, progress=False)
         torch.testing.assert_close(quick.eigenvalues, values[[0, 1, -2, -1]], rtol=1e-9, atol=1e-10 * largest)
-        if size > 16:
+        if size > 16 and name in SLOW:
             return
         monkeypatch.setattr(_eigen_methods, "LARGEST_EXACT", 0)
         krylov = mm.Eigendistortion(image, model)
-        assert krylov.synthesize(k=2, stop_criterion=1e-8, progress=False).converged
+        assert krylov.synthesize(k=2, progress=False).converged
         torch.testing.assert_close(krylov.eigenvalues[:2], values[:2], rtol=1e-8, atol=0)
-        torch.testing.assert_close(krylov.eigenvalues[2:], values[-2:], rtol=0, atol=2e-8 * largest)
+        torch.testing.assert_close(krylov.eigenvalues[2:], values[-2:], rtol=0, atol=2e-10 * largest)
 
 
-@pytest.mark.parametrize(("size", "largest_exact"), [(16, 1024), (16, 0), (24, 0)])
+@pytest.mark.parametrize(("size", "largest_exact"), [(16, 1024), (24, 1024), (16, 0)])
 def test_a_circular_gaussian_has_the_squared_transfer_function_for_eigenvalues(size, largest_exact, monkeypatch):
     monkeypatch.setattr(_eigen_methods, "LARGEST_EXACT", largest_exact)
     model = mm.models.Gaussian(7, 1.5, "circular").to(D)
