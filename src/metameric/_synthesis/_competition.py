@@ -15,27 +15,25 @@ from metameric._objective._contest import Contest, growth
 from metameric._objective._held import Held
 from metameric._objective._return import Return, scaled_to
 from metameric._objective._trade_off import TradeOff
-from metameric._solve._constraint import FREE, Box, Constraint
+from metameric._solve._constraint import Box, Constraint
 from metameric._solve._observe import Observer
 from metameric._solve._solver import Solver
 from metameric._solve._status import Status
 from metameric._solve._stop import Plateau, SmallChange, Stop
-from metameric._solve._torch_optim import TorchOptim
-from metameric._synthesis._iterative import IterativeSynthesis
+from metameric._synthesis._penalised import Penalised
 from metameric._synthesis._result import SynthesisResult
 from metameric._synthesis._resumed import set_up_again
-from metameric.regularize._range import bounds_of, within
-from metameric.validate._functions import validate_metric, validate_penalty
+from metameric.validate._functions import validate_metric
 from metameric.validate._stimulus import validate_input
 
 DEFAULT_NOISE = 0.1
 
 
-class Competition(IterativeSynthesis):
+class Competition(Penalised):
     """Base: stimuli for which one metric is driven to an extreme while another one stays where it was."""
 
     _bar = ("optimized_metric", "reference_metric", "stray")
-    _stored = (*IterativeSynthesis._stored, "_power", "_optimized_start", "_reference_start")
+    _stored = (*Penalised._stored, "_power", "_optimized_start", "_reference_start")
 
     def __init__(
         self,
@@ -45,19 +43,13 @@ class Competition(IterativeSynthesis):
         penalty_function: Callable[..., Tensor],
         penalty_lambda: Number,
     ) -> None:
-        super().__init__()
-        validate_input(image)
-        for name, value in (("metric_tradeoff_lambda", metric_tradeoff_lambda), ("penalty_lambda", penalty_lambda)):
-            if value is not None and not value >= 0:
-                raise InputError(f"{name} is {value}; expected 0 or more.")
+        super().__init__(image, penalty_function, penalty_lambda)
+        if metric_tradeoff_lambda is not None and not metric_tradeoff_lambda >= 0:
+            raise InputError(f"metric_tradeoff_lambda is {metric_tradeoff_lambda}; expected 0 or more.")
         for metric in metrics:
             validate_metric(metric, (1, *image.shape[1:]), image.dtype, image.device)
-        validate_penalty(penalty_function, image.shape, image.dtype, image.device)
-        self._image = image.detach()
         self._metrics = tuple(metrics)
         self._metric_tradeoff_lambda = metric_tradeoff_lambda
-        self._penalty_function = penalty_function
-        self._penalty_lambda = penalty_lambda
         # Tensors (problems,) from setup on.
         self._power: Any = None
         self._optimized_start: Any = None
@@ -161,14 +153,6 @@ class Competition(IterativeSynthesis):
         image = self._image.expand(n, *self._image.shape[1:])
         return image + std * normal(self._seeds, image)
 
-    def _choose_constraint(self, constraint: Constraint | None) -> Constraint:
-        if constraint is not None:
-            return constraint
-        bounds = bounds_of(self._penalty_function)
-        if bounds is None or self._penalty_lambda == 0 or isinstance(self._solver, TorchOptim):
-            return FREE
-        return Box(*bounds) if within(self._image, bounds) else FREE
-
     def _range(self) -> tuple[float, float]:
         box = self._constraint
         return (box.low, box.high) if isinstance(box, Box) else (-torch.inf, torch.inf)
@@ -246,7 +230,6 @@ class Competition(IterativeSynthesis):
     def _series(self) -> dict[str, Tensor]:
         return {
             **super()._series(),
-            "penalties": self.penalties,
             "reference_metric_loss": self.reference_metric_loss,
             "optimized_metric_loss": self.optimized_metric_loss,
         }
@@ -260,11 +243,6 @@ class Competition(IterativeSynthesis):
         return self
 
     @property
-    def image(self) -> Tensor:
-        """The reference image, (batch, ...)."""
-        return self._image
-
-    @property
     def initial_image(self) -> Tensor:
         """Where the synthesis started, (batch, ...), within the range; empty before `setup`."""
         return torch.empty(0) if self._start is None else self._start
@@ -273,21 +251,6 @@ class Competition(IterativeSynthesis):
     def metric_tradeoff_lambda(self) -> Number | None:
         """Weight of the reference metric's distance from its start; None where it is held."""
         return self._metric_tradeoff_lambda
-
-    @property
-    def penalty_function(self) -> Callable[..., Tensor]:
-        """The penalty."""
-        return self._penalty_function
-
-    @property
-    def penalty_lambda(self) -> Number:
-        """Weight of the penalty."""
-        return self._penalty_lambda
-
-    @property
-    def penalties(self) -> Tensor:
-        """Unweighted penalty at every iteration, (iterations + 1,), averaged over the batch."""
-        return self._column("penalty").mean(1)
 
     @property
     def reference_metric_loss(self) -> Tensor:

@@ -1,6 +1,5 @@
 """Metamers: stimuli that a model cannot tell apart."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,24 +11,22 @@ from metameric._core.errors import InputError
 from metameric._core.random import problem_seeds
 from metameric._core.tensors import norm
 from metameric._objective._match import Match, relative_error
-from metameric._solve._constraint import FREE, Box, Constraint
+from metameric._solve._constraint import Constraint
 from metameric._solve._observe import Observer
 from metameric._solve._solver import Solver
 from metameric._solve._stop import Below, Plateau, SmallChange, Stop
-from metameric._solve._torch_optim import TorchOptim
-from metameric._synthesis._iterative import IterativeSynthesis
+from metameric._synthesis._penalised import Penalised
 from metameric._synthesis._result import SynthesisResult
 from metameric._synthesis._resumed import set_up_again
 from metameric._synthesis._start import checked_start, checked_target, starting_image
 from metameric.loss._losses import mse
 from metameric.process._surrogate import random_phase
-from metameric.regularize._range import bounds_of, penalize_range, within
-from metameric.validate._functions import validate_penalty
+from metameric.regularize._range import penalize_range
 from metameric.validate._probe import check, probe
 from metameric.validate._stimulus import validate_input
 
 
-class Metamer(IterativeSynthesis):
+class Metamer(Penalised):
     """Synthesise stimuli whose representation in a model equals that of a target (Freeman & Simoncelli 2011).
 
     Minimises ``loss_function(model(x), model(image)) + penalty_lambda * penalty_function(x)`` for every batch entry on
@@ -63,7 +60,7 @@ class Metamer(IterativeSynthesis):
 
     stimulus_name = "metamer"
     _bar = ("error", "loss", "penalty")
-    _stored = (*IterativeSynthesis._stored, "_target_representation")
+    _stored = (*Penalised._stored, "_target_representation")
 
     def __init__(
         self,
@@ -75,31 +72,13 @@ class Metamer(IterativeSynthesis):
         *,
         target_representation: Tensor | None = None,
     ) -> None:
-        super().__init__()
-        validate_input(image)
-        if penalty_lambda < 0:
-            raise InputError(f"penalty_lambda is {penalty_lambda}; expected 0 or more.")
-        self._image = image.detach()
+        super().__init__(image, penalty_function, penalty_lambda)
         self._model = model
         response = check(probe(model, self._image))
         self._target_representation = checked_target(target_representation, response)
-        validate_penalty(penalty_function, image.shape, image.dtype, image.device)
         self._loss_function = loss_function
-        self._penalty_function = penalty_function
-        self._penalty_lambda = penalty_lambda
         self._unrelated: Tensor | None = None
         self._warn_of_conflict()
-
-    def _warn_of_conflict(self) -> None:
-        bounds = bounds_of(self._penalty_function)
-        if bounds is None or self._penalty_lambda == 0 or within(self._image, bounds):
-            return
-        warnings.warn(
-            f"the target runs from {float(self._image.min()):.4g} to {float(self._image.max()):.4g} but the penalty "
-            f"asks for [{bounds[0]:g}, {bounds[1]:g}], so that it works against the match; give the range as "
-            "penalty_function=functools.partial(penalize_range, allowed_range=(low, high)), or penalty_lambda=0.",
-            stacklevel=3,
-        )
 
     def setup(
         self,
@@ -206,15 +185,6 @@ class Metamer(IterativeSynthesis):
         enough = tolerance if tolerance is not None else (self.unrelated_error / 100).clamp(max=1e-3)
         return Below("error", enough) | Plateau(1e-3, window)
 
-    def _choose_constraint(self, constraint: Constraint | None) -> Constraint:
-        if constraint is not None:
-            return constraint
-        bounds = bounds_of(self._penalty_function)
-        # Against a stiff penalty L-BFGS needs several times as many steps as within the bounds it stands for.
-        if bounds is None or self._penalty_lambda == 0 or isinstance(self._solver, TorchOptim):
-            return FREE
-        return Box(*bounds) if within(self._image, bounds) else FREE
-
     # Parts of the problem -------------------------------------------------------------------------------------------
 
     def _objective(self) -> Match:
@@ -295,14 +265,6 @@ class Metamer(IterativeSynthesis):
             "penalty_lambda": self._penalty_lambda,
         }
 
-    def _series(self) -> dict[str, Tensor]:
-        return {**super()._series(), "penalties": self.penalties}
-
-    @property
-    def image(self) -> Tensor:
-        """The target, (batch, ...)."""
-        return self._image
-
     @property
     def model(self) -> Callable[..., Tensor]:
         """The model."""
@@ -317,21 +279,6 @@ class Metamer(IterativeSynthesis):
     def loss_function(self) -> Callable[..., Tensor]:
         """The loss."""
         return self._loss_function
-
-    @property
-    def penalty_function(self) -> Callable[..., Tensor]:
-        """The penalty."""
-        return self._penalty_function
-
-    @property
-    def penalty_lambda(self) -> float:
-        """Weight of the penalty."""
-        return self._penalty_lambda
-
-    @property
-    def penalties(self) -> Tensor:
-        """Unweighted penalty at every iteration, (iterations + 1,), summed over the batch."""
-        return self._column("penalty").sum(1)
 
     @property
     def metamer(self) -> Tensor:
