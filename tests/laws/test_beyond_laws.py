@@ -363,3 +363,53 @@ class TestControversial:
         best = torch.linalg.eigvals(pencil).real.max().log() / 2
         assert torch.allclose(ratio(stimuli.stimulus, image).double(), best, rtol=1e-3)
         assert torch.allclose((stimuli.stimulus - image).norm(), torch.tensor(0.5, dtype=dtype), rtol=1e-5)
+
+
+# Diverse sets ---------------------------------------------------------------------------------------------------------
+
+
+class TestDiverse:
+    @pytest.mark.parametrize("measure", ["mean", "min"])
+    def test_complex_cell_gives_a_regular_polygon(self, dtype, measure):
+        a, b = torch.linalg.qr(randn(6, 2, dtype=dtype))[0].T
+
+        def energy(x):
+            return ((x @ a) ** 2 + (x @ b) ** 2).sqrt()
+
+        k, radius = 4, 1.5
+        diverse = mm.DiverseExcitingInputs(
+            energy, (1, 6), k, 0.999, constraint=mm.NormSphere(radius), measure=measure, dtype=dtype
+        )
+        diverse.setup(seed=1)
+        result = diverse.synthesize(**QUIET)
+        assert result.figures["weakest_of_best"] > 0.998
+        mean = radius * 2 / math.tan(math.pi / (2 * k)) / (k - 1)
+        assert math.isclose(mean, 1.6095 * radius, rel_tol=1e-4)
+        assert math.isclose(float(result.figures["mean_distance"]), mean, rel_tol=3e-3)
+        least = 2 * radius * math.sin(math.pi / k)
+        assert math.isclose(float(result.figures["least_distance"]), least, rel_tol=0.02)
+
+    def test_simple_cell_at_fixed_contrast_leaves_no_choice(self, dtype):
+        w = randn(8, 8, dtype=dtype)
+        diverse = mm.DiverseExcitingInputs(
+            lambda x: (w * x).sum((1, 2, 3)), (1, 1, 8, 8), 3, 1.0, mean=0.0, std=1.0, dtype=dtype
+        )
+        result = diverse.synthesize(**QUIET)
+        assert result.figures["weakest_of_best"] > 0.999
+        assert result.figures["mean_distance"] < 0.1 * 8  # of stimuli whose norm is 8
+
+    def test_linear_metamers_in_a_ball_form_a_simplex(self, dtype):
+        matrix = torch.linalg.qr(randn(6, 6, dtype=dtype))[0][:3]
+        model = mm.problems.LinearModel(matrix)
+        image = 0.3 * matrix.sum(0, keepdim=True)  # no part in the null space, of three dimensions
+        radius, k = 0.7, 4
+        ball = mm.NormSphere(float((image.square().sum() + radius**2).sqrt()))
+        metamers = mm.DiverseMetamers(image, model, k, 1e-3, constraint=ball)
+        metamers.setup(image + randn(1, k, 6, seed=1, dtype=dtype))
+        result = metamers.synthesize(400, **QUIET)
+        assert (metamers.errors < 2e-3).all()
+        side = radius * math.sqrt(2 * k / (k - 1))
+        assert math.isclose(float(result.figures["mean_distance"]), side, rel_tol=2e-3)
+        off = ~torch.eye(k, dtype=torch.bool)
+        assert torch.allclose(metamers.distances[0][off], torch.tensor(side, dtype=dtype), rtol=0.06)
+        assert result.figures["mean_distance"] > 1.1 * result.figures["independent_distance"]

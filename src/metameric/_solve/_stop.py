@@ -102,24 +102,24 @@ class Plateau(Stop):
 
 @dataclass(frozen=True)
 class Stationary(Stop):
-    """Converged where the objective is flat: nothing is left of the gradient but a fraction `tolerance`.
+    """Converged where the objective is flat: what is left of the gradient is at most a fraction `tolerance`.
 
-    On a curved constraint, of the gradient itself (the rest is perpendicular to the set); elsewhere, of the largest
-    gradient seen since the objective last changed.
+    Of the largest gradient seen since the objective last changed; on a curved constraint, where only the part along
+    the set counts, also of the gradient itself.
     """
 
     tolerance: float
 
     def __call__(self, trace: Trace) -> Tensor:
         """Return a status code per problem."""
+        along = trace["gradient_norm"]
+        steep = torch.zeros_like(along[-1])
         if "slope" in trace:
-            flat = trace.last("slope") <= self.tolerance
-        else:
-            size = trace["gradient_norm"]
-            if "changes" in trace:
-                same = trace["changes"] == trace.last("changes")
-                size = torch.where(same, size, torch.zeros_like(size))
-            flat = size[-1] <= self.tolerance * size.max(0).values
+            steep, along = along[-1], along * trace["slope"]
+        if "changes" in trace:
+            same = trace["changes"] == trace.last("changes")
+            along = torch.where(same, along, torch.zeros_like(along))
+        flat = along[-1] <= self.tolerance * torch.maximum(along.max(0).values, steep)
         return flat.long() * Status.CONVERGED.code
 
 

@@ -1,0 +1,329 @@
+"""Sets of stimuli, all good and as far apart as possible: diverse exciting inputs, maximally different metamers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from metameric._core.errors import InputError
+from metameric._core.random import problem_seeds, uniform
+from metameric._core.tensors import norm, rows
+from metameric._core.types import Number
+from metameric._objective._diverse import Diverse, Farther, Weaker, pairwise_distances
+from metameric._objective._jacobian import flatten_response
+from metameric._solve._constraint import FREE, Box, Constraint
+from metameric._solve._multipliers import Multipliers
+from metameric._solve._schedule import Schedule
+from metameric._solve._solver import Solver
+from metameric._solve._status import Status
+from metameric._solve._stop import Plateau, Stationary, Stop
+from metameric._solve._together import PerMember
+from metameric._synthesis._exciting import MostExcitingInput, contrast_constraint
+from metameric._synthesis._metamer import Metamer
+from metameric._synthesis._panels import SetSynthesis
+from metameric.validate._probe import check, probe
+from metameric.validate._stimulus import validate_input
+
+
+class DiverseSynthesis(SetSynthesis):
+    """Base: `n` stimuli per problem, each good enough, with the largest mean (or smallest) distance between them."""
+
+    _bar = ("spread", "worst")
+    _curves = ("spread", "distance")
+    _stored = (*SetSynthesis._stored, "_unit")
+
+    def _begin(self, embed: Callable[[Tensor], Tensor] | None, measure: str) -> None:
+        if measure not in ("mean", "min"):
+            raise InputError(f"measure is {measure!r}; expected 'mean' or 'min'.")
+        self._embed, self._measure = embed, measure
+        self._unit: Tensor | None = None
+
+    def setup(
+        self,
+        initial_image: Tensor | None = None,
+        optimizer: Any = None,
+        optimizer_kwargs: Mapping[str, Any] | None = None,
+        scheduler: Any = None,
+        scheduler_kwargs: Mapping[str, Any] | None = None,
+        *,
+        solver: Solver | None = None,
+        seed: int | Sequence[int] | None = None,
+    ) -> None:
+        """Choose start and solver, as for `Synthesis`.
+
+        Each member of the set begins as a single synthesis of its own, run here from noise of its own (or from
+        `initial_image`, (batch, n, ...)), so that the set starts from what independent seeds give.
+        """
+        super().setup(initial_image, optimizer, optimizer_kwargs, scheduler, scheduler_kwargs, solver=solver, seed=seed)
+        if self._unit is None and self._start is not None:
+            distances = self._distances_of(self._start)
+            typical = norm(rows(self._start) - rows(self._start).mean(1, keepdim=True)) / self._start.shape[1] ** 0.5
+            self._unit = torch.maximum(_mean_distance(distances), 1e-3 * typical)
+
+    def _noise(self, image: Tensor | None) -> Tensor:
+        """Return where the members begin before they are made good, (batch * n, ...)."""
+        shape = (len(self._seeds or []), *self._blank.shape[1:])
+        if image is not None:
+            if image.shape != shape:
+                raise InputError(f"initial_image has shape {tuple(image.shape)}; expected {shape}.")
+            validate_input(image)
+            return image.detach().to(self._blank).flatten(0, 1)
+        seeds = [s for seed in self._seeds or [] for s in problem_seeds(1_000_003 * seed, shape[1])]
+        like = self._blank[:1, :1].expand(*shape[:2], *shape[2:]).flatten(0, 1)
+        return uniform(seeds, like)
+
+    def _excess(self) -> tuple[Callable[..., Tensor], dict[str, Tensor]]:
+        """Return what must not be above zero, and its data per problem."""
+        raise NotImplementedError
+
+    def _base(self) -> Diverse:
+        excess, data = self._excess()
+        batch, n = self._start.shape[:2] if self._start is not None else self._blank.shape[:2]
+        unit = self._blank.new_ones(batch) if self._unit is None else self._unit
+        zeros = self._blank.new_zeros(batch, n)
+        one = self._blank.new_ones(batch)
+        return Diverse(excess, data, self._embed, self._measure, unit, zeros, one, one)
+
+    def _choose_schedule(self, first_order: bool) -> Schedule | None:
+        return Multipliers(self._blank.shape[1])
+
+    def _stop(self, window: int) -> Stop:
+        return Stationary(1e-4) | Plateau(1e-4, window, status=Status.CONVERGED)
+
+    @torch.no_grad()
+    def _distances_of(self, sets: Tensor) -> Tensor:
+        flat = sets.flatten(0, 1)
+        points = rows(flat) if self._embed is None else flatten_response(self._embed(flat))
+        return pairwise_distances(points.reshape(*sets.shape[:2], -1))
+
+    @property
+    def distances(self) -> Float[Tensor, "batch n n"]:
+        """Distances between the members of each set."""
+        return self._distances_of(self._stimulus)
+
+    @property
+    def independent_distances(self) -> Float[Tensor, "batch n n"]:
+        """Distances between the single syntheses from which each set began."""
+        return self._distances_of(torch.empty(0) if self._start is None else self._start)
+
+    def _spread_figures(self) -> dict[str, Tensor]:
+        now = self.distances
+        off = ~torch.eye(now.shape[1], dtype=torch.bool, device=now.device)
+        return {
+            "mean_distance": _mean_distance(now),
+            "least_distance": now[:, off].amin(1),
+            "independent_distance": _mean_distance(self.independent_distances),
+        }
+
+    def _behaviour(self) -> dict[str, Tensor]:
+        return {}
+
+
+class DiverseExcitingInputs(DiverseSynthesis):
+    """Find `n` stimuli that all excite a unit nearly as much as can be, as far apart as possible (Cadena et al. 2018).
+
+    First the most exciting input is found from each of `n` noise images; the best response counts. Then the distance
+    between them is maximised while each keeps `fraction` of that response, by an augmented Lagrangian.
+
+    Parameters
+    ----------
+    response, image_shape, mean, std, allowed_range, mask, constraint, dtype, device
+        As for `MostExcitingInput`; every batch entry is a set.
+    n
+        Stimuli in a set.
+    fraction
+        Of the response of the most exciting input, for each stimulus.
+    measure
+        ``"mean"`` or ``"min"`` of the distances.
+    embed
+        Measure distances in this representation; in pixels by default.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> energy = lambda x: (x[:, :2] ** 2).sum(1)
+    >>> diverse = mm.DiverseExcitingInputs(energy, (1, 4), 3, constraint=mm.NormSphere(1.0), fraction=1.0)
+    >>> result = diverse.synthesize(progress=False)
+    >>> bool((diverse.distances[0, 0, 1:] - 3**0.5).abs().max() < 0.02)  # an equilateral triangle
+    True
+    """
+
+    _stored = (*DiverseSynthesis._stored, "_best")
+
+    def __init__(
+        self,
+        response: Callable[..., Tensor],
+        image_shape: Sequence[int],
+        n: int,
+        fraction: Number = 0.85,
+        *,
+        mean: Number | None = 0.5,
+        std: Number | None = 0.2,
+        allowed_range: tuple[Number, Number] | None = None,
+        mask: Tensor | None = None,
+        constraint: Constraint | None = None,
+        measure: str = "mean",
+        embed: Callable[[Tensor], Tensor] | None = None,
+        dtype: torch.dtype = torch.float32,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        _check_n(n)
+        self._single = constraint or contrast_constraint(mean, std, allowed_range, mask)
+        batch, *shape = image_shape
+        super().__init__(response, (batch, n, *shape), constraint=PerMember(self._single), dtype=dtype, device=device)
+        self._response, self._fraction = response, fraction
+        self._best: Tensor | None = None
+        self._begin(embed, measure)
+        self._mei((1, *shape))
+
+    def _mei(self, shape: Sequence[int]) -> MostExcitingInput:
+        options = {"constraint": self._single, "dtype": self._blank.dtype, "device": self._blank.device}
+        return MostExcitingInput(self._response, tuple(shape), **options)  # type: ignore[arg-type]
+
+    def _encoded(self, image: Tensor | None) -> Tensor:
+        start = self._noise(image)
+        mei = self._mei(start.shape)
+        mei.setup(start)
+        responses = mei.synthesize(progress=False).figures["response"].reshape(-1, self._blank.shape[1])
+        self._best = responses.amax(1)
+        return mei.stimulus.reshape(-1, *self._blank.shape[1:])
+
+    def _excess(self) -> tuple[Callable[..., Tensor], dict[str, Tensor]]:
+        best = self._blank.new_zeros(1) if self._best is None else self._best
+        return Weaker(self._response), {"least": self._fraction * best, "unit": best.abs()}
+
+    @torch.no_grad()
+    def _responses(self) -> Tensor:
+        return self._response(self._stimulus.flatten(0, 1)).reshape(self._stimulus.shape[:2])
+
+    def _figures(self) -> tuple[dict[str, Tensor], dict[str, str]]:
+        best = self._excess()[1]["unit"]
+        figures = {"best_response": best, "weakest_of_best": self._responses().amin(1) / best}
+        quality, meaning = self._quality()
+        return {**figures, **self._spread_figures(), **quality}, {
+            "best_response": "of the most exciting input",
+            "weakest_of_best": "response of the weakest member over that",
+            "independent_distance": "mean distance of the most exciting inputs from as many seeds",
+            **meaning,
+        }
+
+    def _settings(self) -> dict[str, Any]:
+        settings = {"response": self._response, "image_shape": self._blank, "fraction": self._fraction}
+        return {**settings, "constraint": self._constraint, "measure": self._measure, "embed": self._embed}
+
+
+class DiverseMetamers(DiverseSynthesis):
+    """Find `n` metamers of a stimulus that are as far apart as metamers can be.
+
+    First `n` single metamers are found from noise. Then the distance between them is maximised while the relative
+    representation error of each stays within `tolerance`, by an augmented Lagrangian.
+
+    Parameters
+    ----------
+    image
+        Target stimuli, (batch, ...); each has a set of its own.
+    model
+        Differentiable callable from (batch, ...) to a tensor (batch, ...).
+    n
+        Metamers in a set.
+    tolerance
+        Largest relative representation error, ``|f(x) - f(image)| / |f(image)|``.
+    allowed_range
+        Of pixels; None allows any.
+    constraint
+        On every metamer, in place of the range.
+    measure, embed
+        As for `DiverseExcitingInputs`: distances may be measured in a second model, or in some bands of the first.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> image = mm.data.image("camera", size=16)
+    >>> metamers = mm.DiverseMetamers(image, mm.remove_grad(mm.models.Gaussian(7)), 3, tolerance=1e-2)
+    >>> result = metamers.synthesize(60, progress=False)
+    >>> bool(result.figures["mean_distance"] > 1.2 * result.figures["independent_distance"])
+    True
+    """
+
+    def __init__(
+        self,
+        image: Tensor,
+        model: Callable[..., Tensor],
+        n: int,
+        tolerance: Number = 1e-3,
+        *,
+        allowed_range: tuple[Number, Number] | None = (0.0, 1.0),
+        constraint: Constraint | None = None,
+        measure: str = "mean",
+        embed: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        validate_input(image)
+        _check_n(n)
+        if not tolerance > 0:
+            raise InputError(f"tolerance is {tolerance}; expected more than 0.")
+        target = check(probe(model, image))
+        self._single = constraint or (FREE if allowed_range is None else Box(*allowed_range))
+        shape = (image.shape[0], n, *image.shape[1:])
+        chosen = PerMember(self._single)
+        super().__init__(model, shape, constraint=chosen, dtype=image.dtype, device=image.device)
+        self._image, self._model, self._tolerance = image.detach(), model, tolerance
+        self._target = flatten_response(target)
+        self._begin(embed, measure)
+
+    def _encoded(self, image: Tensor | None) -> Tensor:
+        start = self._noise(image)
+        n = self._blank.shape[1]
+        if len(self._seeds or []) != self._image.shape[0]:
+            self._image = self._image.expand(len(self._seeds or []), *self._image.shape[1:])
+            self._target = self._target.expand(len(self._image), -1)
+        single = Metamer(self._image.repeat_interleave(n, 0), self._model, penalty_lambda=0.0)
+        single.setup(start, constraint=self._single)
+        single.synthesize(tolerance=float(self._tolerance), progress=False)
+        return single.metamer.reshape(-1, *self._blank.shape[1:])
+
+    def _choose_schedule(self, first_order: bool) -> Schedule | None:
+        return Multipliers(self._blank.shape[1], slack=max(1.0, 0.1 / float(self._tolerance)))
+
+    def _excess(self) -> tuple[Callable[..., Tensor], dict[str, Tensor]]:
+        tolerance = torch.full_like(self._target[:, 0], float(self._tolerance))
+        return Farther(self._model), {"target": self._target, "tolerance": tolerance}
+
+    @property
+    @torch.no_grad()
+    def errors(self) -> Float[Tensor, "batch n"]:
+        """Relative representation error of every metamer."""
+        excess, data = self._excess()
+        n = self._blank.shape[1]
+        x = self._stimulus.flatten(0, 1)
+        value = excess(x, **{k: v.repeat_interleave(n, 0) for k, v in data.items()}, slack=x.new_ones(1))
+        return (2 * value + 1).clamp(min=0).sqrt().reshape(-1, n) * self._tolerance
+
+    def _figures(self) -> tuple[dict[str, Tensor], dict[str, str]]:
+        quality, meaning = self._quality()
+        return {"worst_error": self.errors.amax(1), **self._spread_figures(), **quality}, {
+            "worst_error": "largest |f(x) - f(image)| / |f(image)| in the set",
+            "independent_distance": "mean distance of single metamers from as many seeds",
+            **meaning,
+        }
+
+    def _settings(self) -> dict[str, Any]:
+        settings = {"image": self._image, "model": self._model, "n": self._blank.shape[1]}
+        return {
+            **settings,
+            "tolerance": self._tolerance,
+            "constraint": self._constraint,
+            "measure": self._measure,
+            "embed": self._embed,
+        }
+
+
+def _check_n(n: int) -> None:
+    if not isinstance(n, int) or n < 2:
+        raise InputError(f"n is {n!r}; expected a whole number of stimuli, at least 2.")
+
+
+def _mean_distance(distances: Tensor) -> Tensor:
+    k = distances.shape[1]
+    return distances.sum((1, 2)) / (k * (k - 1))
