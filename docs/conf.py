@@ -1,9 +1,22 @@
 """Sphinx configuration: everything is built offline and warnings are errors."""
 
+import contextlib
+import os
 import sys
 from pathlib import Path
 
+os.environ["MPLBACKEND"] = "Agg"
+
+import torch
+
 import metameric
+
+# torchvision may be a CUDA build beside a CPU torch; its import needs these schemas to exist.
+_schemas = []
+for _name in ("nms", "qnms"):
+    with contextlib.suppress(RuntimeError):
+        _schemas.append(torch.library.Library("torchvision", "FRAGMENT"))
+        _schemas[-1].define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
@@ -19,6 +32,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "myst_parser",
     "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
     "sphinx_design",
 ]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
@@ -32,6 +46,25 @@ default_role = "code"
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": True}
 html_title = "metameric"
-exclude_patterns = ["_build", "api/generated/.placeholder"]
+exclude_patterns = ["_build", "examples", "api/generated/.placeholder"]
 suppress_warnings = ["config.cache"]
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "gallery",
+    "nested_sections": True,
+    "subsection_order": [
+        "examples/ideas",
+        "examples/methods",
+        "examples/models",
+        "examples/extend",
+        "examples/reproduce",
+    ],
+    "within_subsection_order": "FileNameSortKey",
+    "reset_modules": ("matplotlib",),
+    "download_all_examples": False,
+    "show_signature": False,
+    "show_memory": False,
+    "min_reported_time": 1e9,
+    "copyfile_regex": r".*\.rst",
+}
 nitpicky = False

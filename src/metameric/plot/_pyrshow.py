@@ -13,7 +13,7 @@ from metameric.plot._canvas import caption, draw_picture, grid_of_axes, map_for,
 from metameric.plot._pictures import Picture, pictures, ranges
 from metameric.plot._pixels import check_zoom, relative_zooms
 
-Key = str | tuple[int, int]
+Key = str | int | tuple[int, int]
 
 
 def pyrshow(
@@ -32,7 +32,8 @@ def pyrshow(
     Parameters
     ----------
     pyr_coeffs
-        Coefficients (batch, channel, height, width) by (scale, orientation), and the residuals by name.
+        Coefficients (batch, channel, orientation, height, width) by scale, as `SteerablePyramidFreq` gives them, or
+        (batch, channel, height, width) by (scale, orientation), and the residuals by name.
     vrange
         As in `imshow`; ``"auto0"`` shows all bands over one range, symmetric about zero.
     zoom
@@ -47,12 +48,13 @@ def pyrshow(
     Examples
     --------
     >>> import torch, metameric as mm
-    >>> bands = {(s, o): torch.randn(1, 1, 32 >> s, 32 >> s) for s in range(2) for o in range(4)}
+    >>> bands = mm.process.SteerablePyramidFreq((32, 32), height=2, order=3)(torch.rand(1, 1, 32, 32))
     >>> len(mm.plot.pyrshow(bands, vrange="auto0").axes)
-    8
+    10
     """
     for name, index in (("batch_idx", batch_idx), ("channel_idx", channel_idx)):
         check_single(name, index)
+    pyr_coeffs = _single_bands(pyr_coeffs)
     found: list[Picture] = []
     cells: list[tuple[int, int]] = []
     texts: list[str] = []
@@ -79,6 +81,17 @@ def check_single(name: str, index: object) -> None:
         raise InputTypeError(f"{name} must be an int, a pyramid is shown for one image at a time; found None.")
 
 
+def _single_bands(pyr_coeffs: Mapping[Key, Tensor]) -> dict[Key, Tensor]:
+    """Return bands by (scale, orientation) where a scale holds all of its orientations."""
+    single: dict[Key, Tensor] = {}
+    for key, bands in pyr_coeffs.items():
+        if isinstance(key, int):
+            single |= {(key, i): bands[:, :, i] for i in range(bands.shape[2])}
+        else:
+            single[key] = bands
+    return single
+
+
 def _rows(pyr_coeffs: Mapping[Key, Tensor], show_residuals: bool) -> list[list[Key]]:
     scales = sorted({k[0] for k in pyr_coeffs if isinstance(k, tuple)})
     rows: list[list[Key]] = [sorted(k for k in pyr_coeffs if isinstance(k, tuple) and k[0] == s) for s in scales]
@@ -91,4 +104,4 @@ def _rows(pyr_coeffs: Mapping[Key, Tensor], show_residuals: bool) -> list[list[K
 
 
 def _name(key: Key) -> str:
-    return key.replace("_", " ") if isinstance(key, str) else f"scale {key[0]}, orientation {key[1]}"
+    return f"scale {key[0]}, orientation {key[1]}" if isinstance(key, tuple) else str(key).replace("_", " ")

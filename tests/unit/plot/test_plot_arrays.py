@@ -231,3 +231,10 @@ def test_texture_statistics():
         mm.plot.texture_statistics(torch.rand(1, 1, 5))
     with pytest.raises(InputError, match="different families"):
         mm.plot.texture_statistics(families, {"skew": families["skew"]})
+
+
+def test_pyramid_as_it_comes_is_shown_band_by_band():
+    bands_of_image = mm.process.SteerablePyramidFreq((32, 32), height=2, order=2)(torch.rand(1, 1, 32, 32))
+    figure = mm.plot.pyrshow(bands_of_image)
+    titles = [a.get_title().split("\n")[0] for a in figure.axes]
+    assert titles.count("scale 1, orientation 2") == 1 and len(titles) == 2 + 2 * 3
