@@ -102,16 +102,14 @@ class FilterBank:
         lead, images = image.shape[:-2], image.reshape(-1, *self.image_shape)
         groups, masks = [self.groups[name] for name in names], [self.mask(name, image) for name in names]
         parts = list(_parts(images, prod(self.image_shape)))
-        if len(parts) == 1:
-            spectrum = fft.fft2(images)
-            results = [_filter(spectrum, group, mask) for group, mask in zip(groups, masks, strict=True)]
-        else:
-            results = [_empty(images, group) for group in groups]
-            for part in parts:
-                spectrum = fft.fft2(images[part])
-                for group, mask, result in zip(groups, masks, results, strict=True):
-                    _filter(spectrum, group, mask, result[part])
-        return tuple(result.reshape(*lead, *result.shape[1:]) for result in results)
+        # What a single piece gives is the result itself; several are copied into place.
+        results = [_empty(images, group) if len(parts) > 1 else None for group in groups]
+        for part in parts:
+            spectra = {self.image_shape: fft.fft2(images[part])}
+            for i, (group, mask, result) in enumerate(zip(groups, masks, results, strict=True)):
+                spectrum = _cropped(spectra, group.crop)
+                results[i] = _filter(spectrum, group, mask, result, part)
+        return tuple(result.reshape(*lead, *result.shape[1:]) for result in results if result is not None)
 
     def _synthesise(
         self, names: Sequence[Hashable], weights: Sequence[float], outputs: Sequence[Tensor | None]
@@ -125,11 +123,16 @@ class FilterBank:
         example = given[0][-1].real
         images = example.new_empty(example.shape[0], *self.image_shape)
         for part in _parts(images, prod(self.image_shape)):
-            total = images[part].new_zeros(images[part].shape, dtype=images.dtype.to_complex())
+            totals: dict[Shape, Tensor] = {}
             for group, mask, weight, output in given:
-                _collect(output[part], group, mask, weight, total)
+                filtered = _collected(output[part], group, mask, weight, self.image_shape[1])
+                if group.crop not in totals:
+                    shape = (filtered.shape[0], *group.crop)
+                    totals[group.crop] = filtered if filtered.shape == shape else filtered.new_zeros(shape)
+                if totals[group.crop] is not filtered:
+                    totals[group.crop][..., : filtered.shape[-1]].add_(filtered)
             # The sums hold conjugates, for which a forward transform is the inverse one.
-            images[part] = fft.fft2(total, norm="forward").real
+            images[part] = fft.fft2(_united(totals, self.image_shape), norm="forward").real
         return images.reshape(*lead, *self.image_shape)
 
 
@@ -145,8 +148,8 @@ def _empty(images: Tensor, group: Filters) -> Tensor:
     return images.new_empty(images.shape[0], group.channels, *group.size, dtype=dtype)
 
 
-def _filter(spectrum: Tensor, group: Filters, mask: Tensor, result: Tensor | None = None) -> Tensor:
-    """Filter spectra (images, height, width); outputs (images, channels, *size)."""
+def _filter(spectrum: Tensor, group: Filters, mask: Tensor, result: Tensor | None, rows: slice) -> Tensor:
+    """Filter cropped spectra (images, *crop); the outputs (images, channels, *size) become rows of the result."""
     parts = list(_parts(mask, spectrum.shape[0] * prod(group.size)))
     if result is None:
         if len(parts) == 1 and group.kind != "pair":
@@ -155,10 +158,10 @@ def _filter(spectrum: Tensor, group: Filters, mask: Tensor, result: Tensor | Non
     for part in parts:
         outputs = _transformed(spectrum, group, mask[part])
         if group.kind != "pair":
-            result[:, part] = outputs
+            result[rows, part] = outputs
             continue
-        result[:, part] = outputs.real
-        second = result[:, mask.shape[0] :][:, part]
+        result[rows, part] = outputs.real
+        second = result[rows, mask.shape[0] :][:, part]
         second.copy_(outputs.imag[:, : second.shape[1]])
     return result
 
@@ -166,51 +169,84 @@ def _filter(spectrum: Tensor, group: Filters, mask: Tensor, result: Tensor | Non
 def _transformed(spectrum: Tensor, group: Filters, mask: Tensor) -> Tensor:
     """Inverse transforms of the masked spectra."""
     single = group.kind == "single"
-    columns = mask.shape[-1] if single else group.size[1]
-    padded = group.crop != group.size
-    shape = (spectrum.shape[0], mask.shape[0], group.size[0], columns)
-    product = spectrum.new_zeros(shape) if padded else spectrum.new_empty(shape)
-    for source, own, target in _blocks(tuple(spectrum.shape[-2:]), group.crop, group.size, single):
-        torch.mul(spectrum[:, None, *source], mask[:, *own], out=product[:, :, *target])
+    low = spectrum[:, None, :, : mask.shape[-1]]
+    if group.crop == group.size:
+        product = low * mask
+    else:
+        product = low.new_zeros(low.shape[0], mask.shape[0], group.size[0], mask.shape[-1] if single else group.size[1])
+        for own, target in _blocks(group.crop, group.size, single):
+            torch.mul(low[..., *own], mask[..., *own], out=product[..., *target])
     return fft.irfft2(product, s=group.size) if single else fft.ifft2(product)
 
 
-def _collect(output: Tensor, group: Filters, mask: Tensor, weight: float, total: Tensor) -> None:
-    """Add the contribution of one group to the conjugate spectra (images, height, width)."""
+def _collected(output: Tensor, group: Filters, mask: Tensor, weight: float, columns: int) -> Tensor:
+    """Conjugate spectra (images, *crop) of the outputs, masked once more and added up; of a single, their left half."""
     single = group.kind == "single"
-    blocks = _blocks(tuple(total.shape[-2:]), group.crop, group.size, single)
+    total: Tensor | None = None
+    for part in _parts(mask, output.shape[0] * prod(group.size)):
+        spectra, masks = _spectra(output, group, part), mask[part]
+        if group.crop == group.size:
+            products = spectra.mul_(masks)
+        else:
+            products = spectra.new_empty(*spectra.shape[:2], *mask.shape[-2:])
+            for own, target in _blocks(group.crop, group.size, single):
+                torch.mul(spectra[..., *target], masks[..., *own], out=products[..., *own])
+        for product in products.unbind(1):
+            total = product if total is None else total.add_(product)
+    if total is None:
+        return output.new_zeros(output.shape[0], *mask.shape[-2:], dtype=mask.dtype)
+    if group.kind != "pair":
+        total.conj_physical_()
     # For pairs, i times the conjugate of the outputs was transformed.
     factor = weight * (-1j if group.kind == "pair" else group.phase**2)
-    for part in _parts(mask, output.shape[0] * prod(group.size)):
-        spectra = _spectra(output, group, part)
-        for source, own, target in blocks:
-            first, *others = (spectra[:, :, *target] * mask[part][:, *own]).unbind(1)
-            for other in others:
-                first.add_(other)
-            if group.kind != "pair":
-                first.conj_physical_()
-            if single:
-                # The real part of the whole plane's transform halves what the mirrored half would have brought.
-                first[..., 1 : (total.shape[-1] + 1) // 2].mul_(2)
-            total[:, *source].add_(first, alpha=factor)
+    if factor != 1:
+        total.mul_(factor)
+    if single:
+        # The real part of the whole plane's transform halves what the mirrored half would have brought.
+        total[..., 1 : (columns + 1) // 2].mul_(2)
+    return total
 
 
 @lru_cache(maxsize=1024)
-def _blocks(full: Shape, crop: Shape, size: Shape, single: bool) -> tuple[tuple[Block, Block, Block], ...]:
-    """Where the lowest frequencies lie in a full spectrum, a mask and an output's spectrum, in rectangular blocks."""
-    rows = _ends(full[0], crop[0], size[0])
-    half = slice(crop[1] // 2 + 1)
-    columns = [(half, half, half)] if single else _ends(full[1], crop[1], size[1])
-    return tuple(tuple(zip(row, column, strict=True)) for row in rows for column in columns)
+def _blocks(crop: Shape, size: Shape, single: bool = False) -> tuple[tuple[Block, Block], ...]:
+    """Where the lowest frequencies lie in a small and in a large unshifted spectrum, in rectangular blocks."""
+    rows, columns = _ends(crop[0], size[0]), _ends(crop[1], size[1])
+    if single:
+        half = slice(crop[1] // 2 + 1)
+        columns = [(half, half)]
+    return tuple(((r[0], c[0]), (r[1], c[1])) for r in rows for c in columns)
 
 
-def _ends(full: int, crop: int, size: int) -> list[tuple[slice, slice, slice]]:
-    if full == crop == size:
-        return [(slice(None),) * 3]
-    negative = crop // 2
-    positive = slice(crop - negative)
-    last = [slice(n - negative, n) for n in (full, crop, size)]
-    return [(positive,) * 3, (last[0], last[1], last[2])] if negative else [(positive,) * 3]
+def _ends(kept: int, size: int) -> list[tuple[slice, slice]]:
+    if kept == size:
+        return [(slice(None), slice(None))]
+    negative = kept // 2
+    positive = slice(kept - negative)
+    return [(positive, positive), (slice(kept - negative, kept), slice(size - negative, size))]
+
+
+def _cropped(spectra: dict[Shape, Tensor], crop: Shape) -> Tensor:
+    """Crop a spectrum from the smallest one at hand that holds it, and keep it at hand."""
+    if crop not in spectra:
+        holding = [shape for shape in spectra if shape[0] >= crop[0] and shape[1] >= crop[1]]
+        spectra[crop] = cut(cut(spectra[min(holding)], crop[0], -2), crop[1], -1)
+    return spectra[crop]
+
+
+def _united(totals: dict[Shape, Tensor], shape: Shape) -> Tensor:
+    """Add spectra of different sizes up to one of the given shape, small ones to the next larger."""
+    total: Tensor | None = None
+    for crop in sorted({*totals, shape}):
+        larger = totals.get(crop)
+        if total is not None:
+            if larger is None:
+                larger = total.new_zeros(total.shape[0], *crop)
+            for own, target in _blocks((total.shape[-2], total.shape[-1]), crop):
+                larger[..., *target].add_(total[..., *own])
+        total = larger
+    if total is None:
+        raise ValueError("Nothing to add up.")
+    return total
 
 
 def _spectra(output: Tensor, group: Filters, part: slice) -> Tensor:
