@@ -88,6 +88,11 @@ class FisherInformation:
         """Number of real responses to each stimulus; F has at most this rank."""
         return self._jacobian.response.shape[1]
 
+    @property
+    def linearised(self) -> Jacobian:
+        """The products with J and its adjoint of which F is made."""
+        return self._jacobian
+
     def matvec(self, distortion: Tensor) -> Tensor:
         """Return F v for distortions of the image's shape (batch, ...), or for several of each, (k, batch, ...)."""
         if distortion.shape == self.image.shape:

@@ -18,7 +18,7 @@ from metameric._solve._status import Status
 Vectors = Float[Tensor, "_ n"]
 Operator = Callable[[Vectors], Vectors]
 End = Literal["largest", "smallest"]
-Watch = Callable[[Tensor], bool]
+Watch = Callable[[Tensor | None], bool]
 
 # Residuals that no longer fall within so many expansions have met the rounding error of the operator. The upper end
 # falls fast until then, the lower one in steps.

@@ -1,8 +1,8 @@
 """The ways in which `Eigendistortion` finds the extremes of one stimulus's Fisher information."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,10 +13,10 @@ from metameric._objective._coordinates import Coordinates
 from metameric._objective._fisher import FisherInformation
 from metameric._solve._eigen import Eigenpairs, End, Operator, Subspace, Vectors, Watch, extreme_eigenpairs
 from metameric._solve._eigen_classic import dense_eigenpairs, power_iteration, randomized_svd, rayleigh_ritz
+from metameric._solve._eigen_null import certified_null, null_vectors
 from metameric._solve._eigen_start import RoughInverse, smallest_start, smooth_modulations
 from metameric._solve._status import Status
-
-METHODS = ("auto", "exact", "power", "randomized_svd")
+from metameric._synthesis._eigen_options import Options
 
 # Up to this many coordinates a dense decomposition is the fastest way (1 s on a CPU core), and it is complete.
 LARGEST_EXACT = 1024
@@ -25,42 +25,8 @@ LARGEST_EXACT_JACOBIAN = 2**24
 TOLERANCE = {torch.float64: 1e-10}
 DEFAULT_TOLERANCE = 5e-7
 PROBES = 5
-
-
-@dataclass(frozen=True)
-class Options:
-    """What `Eigendistortion.synthesize` was asked for."""
-
-    method: str
-    k: int
-    max_iter: int
-    p: int
-    q: int
-    stop_criterion: float | None
-    seed: int
-    ends: str = "both"
-
-    def check(self) -> None:
-        """Refuse what cannot be meant."""
-        if self.method not in METHODS:
-            raise InputError(f"method is {self.method!r}; expected one of {', '.join(map(repr, METHODS))}.")
-        if not isinstance(self.k, int) or not isinstance(self.max_iter, int) or self.max_iter < 0:
-            raise InputError(
-                f"k is {self.k!r} and max_iter {self.max_iter!r}; expected whole numbers, max_iter 0 or more."
-            )
-        if self.ends not in ("both", "largest"):
-            raise InputError(f"ends is {self.ends!r}; expected 'both' or 'largest'.")
-        if self.stop_criterion is not None and not 0 <= self.stop_criterion < math.inf:
-            raise InputError(f"stop_criterion is {self.stop_criterion!r}; expected a number, 0 or more.")
-
-    @property
-    def upper_only(self) -> bool:
-        """Whether the lower end is left out."""
-        return self.method == "randomized_svd" or self.ends == "largest"
-
-    def same_search(self, other: "Options | None") -> bool:
-        """Whether a search with these options continues that one."""
-        return other is not None and replace(self, max_iter=0) == replace(other, max_iter=0)
+# Responses up to which their gradients are held (in as many stimuli) to find the null space, and numbers altogether.
+MOST_ROWS, LARGEST_ROWS = 1024, 2**26
 
 
 @dataclass
@@ -71,6 +37,7 @@ class Problem:
     coordinates: Coordinates
     build: Callable[[torch.dtype], "Problem | None"]
     searches: dict[tuple[str, str], Subspace] = field(default_factory=dict)
+    rows: Vectors | None = None
 
     def operator(self, vectors: Vectors) -> Vectors:
         """Apply F to vectors (k, n) of coordinates."""
@@ -86,6 +53,21 @@ class Problem:
     def tolerance(self) -> float:
         """The default bound on residuals, relative to the largest eigenvalue."""
         return TOLERANCE.get(self.fisher.dtype, DEFAULT_TOLERANCE)
+
+    @property
+    def has_few_responses(self) -> bool:
+        """Whether all rows of the Jacobian can be held, and there are fewer than coordinates."""
+        n, responses = self.coordinates.size, self.fisher.response_size
+        return responses < n and responses <= MOST_ROWS and responses * n <= LARGEST_ROWS
+
+    def begun(self) -> dict[str, Any]:
+        """Return all that a search needs to go on, as a file can hold it."""
+        return {"searches": {key: vars(space) for key, space in self.searches.items()}, "rows": self.rows}
+
+    def resume(self, begun: dict[str, Any]) -> None:
+        """Take over what `begun` returned."""
+        self.searches = {key: Subspace(**record) for key, record in begun["searches"].items()}
+        self.rows = begun["rows"]
 
     @property
     def is_small(self) -> bool:
@@ -147,10 +129,36 @@ def certified(problem: Problem, options: Options, watch: Watch) -> Extremes:
     largest, n = float(top.values[0]), problem.coordinates.size
     if options.upper_only:
         return Extremes(top, torch.arange(k, device=top.values.device), largest)
+    if problem.has_few_responses and k <= n - problem.fisher.response_size:
+        bottom = blind(problem, probes[:k], tolerance, largest, options, watch)
+        return Extremes(join(top, bottom.reversed()), _end_ranks(n, k, top.values.device), largest)
     guesses = problem.coordinates.from_images(smooth_modulations(problem.fisher.image[0]))
     start = smallest_start(guesses, probes[: k + 2], inverse)
     bottom = _search(problem, "smallest", start, inverse, largest, options, watch)
     return Extremes(join(top, bottom.reversed()), _end_ranks(n, k, top.values.device), largest)
+
+
+def blind(
+    problem: Problem, start: Vectors, tolerance: float, largest: float, options: Options, watch: Watch
+) -> Eigenpairs:
+    """Find random changes to which the model does not respond, from the gradients of all its responses."""
+    jacobian, n, responses = problem.fisher.linearised, problem.coordinates.size, problem.fisher.response_size
+    rows = start[:0] if problem.rows is None else problem.rows
+    room = start.new_empty(responses, n)
+    room[: rows.shape[0]] = rows
+    status, before = Status.STALLED, rows.shape[0]
+    for i in range(before, responses):
+        if i - before >= options.max_iter or watch(None):
+            status = Status.STEP_LIMIT if i - before >= options.max_iter else Status.INTERRUPTED
+            break
+        unit = start.new_zeros(1, responses)
+        unit[0, i] = 1
+        room[i] = problem.coordinates.from_images(jacobian.vjp(unit))[0]
+        rows = room[: i + 1]
+    problem.rows = rows
+    vectors = null_vectors(rows, start)
+    found = certified_null(problem.operator, vectors, tolerance, largest, status)
+    return replace(found, products=found.products + (rows.shape[0] + 1) // 2)
 
 
 def _search(

@@ -15,11 +15,11 @@ from metameric._core.errors import StateError
 from metameric._objective._coordinates import Coordinates
 from metameric._objective._fisher import FisherInformation
 from metameric._objective._noise import ResponseNoise
-from metameric._solve._eigen import Subspace
 from metameric._solve._interrupt import Request, interruptible
 from metameric._synthesis._archived import Archived
-from metameric._synthesis._eigen_methods import Extremes, Options, Problem, find, interrupted, moved
+from metameric._synthesis._eigen_methods import Extremes, Problem, find, interrupted, moved
 from metameric._synthesis._eigen_model import check_model, in_precision
+from metameric._synthesis._eigen_options import Options
 from metameric._synthesis._eigen_result import EigendistortionResult, ThresholdTable
 from metameric.validate._stimulus import validate_input
 
@@ -76,7 +76,7 @@ class Eigendistortion(Archived):
 
     def _forget(self) -> None:
         self._problems: dict[int, Problem] = {}
-        self._searches: dict[int, dict[tuple[str, str], dict[str, Any]]] = {}
+        self._searches: dict[int, dict[str, Any]] = {}
         self._found: list[Extremes] = []
         self._options: Options | None = None
         self._seconds = 0.0
@@ -130,7 +130,9 @@ class Eigendistortion(Archived):
 
         Notes
         -----
-        ``"auto"`` holds at most ``4 (40 + 10 k)`` stimuli, plus a million numbers, besides the model's graph.
+        ``"auto"`` holds at most ``4 (40 + 10 k)`` stimuli, plus a million numbers, besides the model's graph. Where a
+        model has fewer responses than the stimulus has elements (and at most 1024), it holds also as many stimuli as
+        responses, and its lower end are random changes to which the model does not respond at all.
         """
         options = Options(method, k, max_iter, p, q, stop_criterion, seed, ends)
         options.check()
@@ -140,7 +142,7 @@ class Eigendistortion(Archived):
         with interruptible() as request:
             found = [self._solve(i, options, request, progress) for i in range(self._image.shape[0])]
         self._found, self._options = found, options
-        self._searches = {i: {key: vars(s) for key, s in p.searches.items()} for i, p in self._problems.items()}
+        self._searches = {i: problem.begun() for i, problem in self._problems.items()}
         self._seconds += time.perf_counter() - started
         if found[0].jacobian is not None:
             self._jacobian = _unbatched(torch.stack([f.jacobian for f in found if f.jacobian is not None]))
@@ -151,16 +153,16 @@ class Eigendistortion(Archived):
             return self._found[i]
         if i not in self._problems:
             self._problems[i] = self._problem(i, self._image, self._model)
-            begun = self._searches.get(i, {})
-            self._problems[i].searches = {key: Subspace(**record) for key, record in begun.items()}
+            if i in self._searches:
+                self._problems[i].resume(self._searches[i])
         if request.made:
             options = replace(options, max_iter=0)
         label = f"Eigendistortion {i}" if self._image.shape[0] > 1 else "Eigendistortion"
         with tqdm(desc=label, unit="it", disable=None if progress is None else not progress) as bar:
 
-            def watch(residual: Tensor) -> bool:
+            def watch(residual: Tensor | None) -> bool:
                 bar.update()
-                if not bar.disable and bar.n % 10 == 0:
+                if residual is not None and not bar.disable and bar.n % 10 == 0:
                     bar.set_postfix(residual=f"{float(residual.max()):.1e}", refresh=False)
                 return request.made
 

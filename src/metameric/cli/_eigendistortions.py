@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from metameric._core.errors import InputError
-from metameric._synthesis._eigen_methods import METHODS
+from metameric._synthesis._eigen_options import METHODS
 from metameric._synthesis._eigendistortion import Eigendistortion
 from metameric.cli._app import NOT_CONVERGED, app
 from metameric.cli._inputs import make_model

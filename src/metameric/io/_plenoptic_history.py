@@ -15,7 +15,8 @@ from metameric._solve._loop import Run
 from metameric._solve._point import Evaluate
 from metameric._solve._status import Status
 from metameric._solve._trace import Trace
-from metameric._synthesis._eigen_methods import Extremes, Options
+from metameric._synthesis._eigen_methods import Extremes
+from metameric._synthesis._eigen_options import Options
 from metameric.io._plenoptic_optim import saved_memory, saved_solver
 
 STIMULUS = {"Metamer": "_metamer", "MetamerCTF": "_metamer", "MADCompetition": "_mad_image"}

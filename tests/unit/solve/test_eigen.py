@@ -6,6 +6,7 @@ import torch
 from metameric._core.errors import InputError
 from metameric._solve._eigen import Subspace, extreme_eigenpairs, orthonormal
 from metameric._solve._eigen_classic import dense_eigenpairs, power_iteration, randomized_svd, rayleigh_ritz
+from metameric._solve._eigen_null import certified_null, null_vectors
 from metameric._solve._eigen_start import RoughInverse, radial_bins, smooth_modulations
 from metameric._solve._status import Status
 
@@ -181,3 +182,23 @@ def test_modulations_of_the_stimulus_and_of_a_constant():
     torch.testing.assert_close(modes[0], image)
     torch.testing.assert_close(modes[4], torch.ones(1, 6, 8))
     assert smooth_modulations(torch.ones(9)).shape == (4, 9)
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 50])
+def test_null_vectors_are_orthonormal_and_orthogonal_to_all_rows(n_rows, dtype):
+    # Rows over eight orders of magnitude, some of them dependent.
+    rows = noise(n_rows, dtype=dtype, seed=1) * torch.logspace(-8, 0, n_rows, dtype=dtype)[:, None]
+    rows = torch.cat([rows, rows[:3], torch.zeros_like(rows[:1])])
+    found = null_vectors(rows, noise(3, dtype=dtype))
+    tolerance = 10 * torch.finfo(dtype).eps
+    assert found.dtype == dtype
+    torch.testing.assert_close(found @ found.T, torch.eye(3, dtype=dtype), rtol=0, atol=tolerance)
+    assert bool(((rows @ found.T).abs() <= tolerance * (1e-20 + rows.norm(dim=1, keepdim=True))).all())
+
+
+def test_null_vectors_are_judged_by_a_product_of_their_own():
+    values = torch.cat([torch.zeros(2), torch.ones(3)]).double()
+    found = certified_null(lambda v: v * values, torch.eye(5).double()[[3, 0]], 1e-9, 1.0, Status.STALLED)
+    assert found.values.tolist() == [0, 1] and found.status == [Status.CONVERGED] * 2
+    mixed = torch.tensor([[0.6, 0, 0.8, 0, 0]], dtype=torch.float64)
+    assert certified_null(lambda v: v * values, mixed, 1e-9, 1.0, Status.STALLED).status == [Status.STALLED]

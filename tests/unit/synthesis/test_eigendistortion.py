@@ -74,6 +74,46 @@ def test_a_copy_in_another_precision_stays_in_evaluation():
     assert in_precision(lambda x: x.float(), x, D) is None
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_fewer_responses_than_elements_leave_a_null_space_that_is_found_exactly(masked, monkeypatch):
+    monkeypatch.setattr(_eigen_methods, "LARGEST_EXACT", 0)
+    model = mm.remove_grad(mm.models.PortillaSimoncelli((32, 32), n_scales=2, spatial_corr_width=3).to(D).eval())
+    picture = mm.data.image("camera", size=32).to(D)
+    mask = None
+    if masked:
+        mask = torch.ones(32, 32).bool()
+        mask[:, :8] = False
+    eigendistortion = mm.Eigendistortion(picture, model, mask=mask, weight=torch.full((1, 1), 2.0))
+    result = eigendistortion.synthesize(k=3, progress=False)
+    assert result.converged and float(result.residuals[0, 3:].max()) < 1e-12
+    assert "3 cannot be told from 0" in result.summary()
+    lower = eigendistortion.eigendistortions[3:]
+    torch.testing.assert_close((lower.flatten(1) * 2).norm(dim=1), torch.ones(3, dtype=D))
+    step = 1e-4
+    change = (model(picture + step * lower) - model(picture)).norm(dim=-1).max()
+    assert float(change) < 1e-2 * float(
+        (model(picture + step * eigendistortion.eigendistortions[:1]) - model(picture)).norm()
+    )
+
+
+def test_a_search_by_rows_goes_on_where_it_was(monkeypatch, tmp_path):
+    monkeypatch.setattr(_eigen_methods, "LARGEST_EXACT", 0)
+
+    def few(x):
+        return torch.tanh(linear(x)[:, :12])
+
+    whole, parts = mm.Eigendistortion(image(), few), mm.Eigendistortion(image(), few)
+    assert whole.synthesize(k=2, progress=False).converged
+    for _ in range(2):
+        result = parts.synthesize(k=2, max_iter=5, progress=False)
+        assert Status.STEP_LIMIT in result.status[0]
+        parts.save(tmp_path / "a")
+        parts = mm.Eigendistortion(image(), few)
+        parts.load(tmp_path / "a")
+    assert parts.synthesize(k=2, progress=False).converged
+    assert torch.equal(parts.eigendistortions, whole.eigendistortions)
+
+
 def test_values_that_cannot_be_told_from_zero_are_counted():
     eigendistortion = mm.Eigendistortion(image(), lambda x: x.flatten(1)[:, :5])
     assert "2 cannot be told from 0" in eigendistortion.synthesize(k=2, progress=False).summary()

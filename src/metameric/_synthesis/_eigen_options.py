@@ -1,0 +1,44 @@
+"""What eigendistortions are asked for."""
+
+import math
+from dataclasses import dataclass, replace
+
+from metameric._core.errors import InputError
+
+METHODS = ("auto", "exact", "power", "randomized_svd")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `Eigendistortion.synthesize` was asked for."""
+
+    method: str
+    k: int
+    max_iter: int
+    p: int
+    q: int
+    stop_criterion: float | None
+    seed: int
+    ends: str = "both"
+
+    def check(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.method not in METHODS:
+            raise InputError(f"method is {self.method!r}; expected one of {', '.join(map(repr, METHODS))}.")
+        if not isinstance(self.k, int) or not isinstance(self.max_iter, int) or self.max_iter < 0:
+            raise InputError(
+                f"k is {self.k!r} and max_iter {self.max_iter!r}; expected whole numbers, max_iter 0 or more."
+            )
+        if self.ends not in ("both", "largest"):
+            raise InputError(f"ends is {self.ends!r}; expected 'both' or 'largest'.")
+        if self.stop_criterion is not None and not 0 <= self.stop_criterion < math.inf:
+            raise InputError(f"stop_criterion is {self.stop_criterion!r}; expected a number, 0 or more.")
+
+    @property
+    def upper_only(self) -> bool:
+        """Whether the lower end is left out."""
+        return self.method == "randomized_svd" or self.ends == "largest"
+
+    def same_search(self, other: "Options | None") -> bool:
+        """Whether a search with these options continues that one."""
+        return other is not None and replace(self, max_iter=0) == replace(other, max_iter=0)
