@@ -11,12 +11,14 @@ from metameric.cli._app import BAD_INPUT, INTERRUPTED, NOT_CONVERGED, app
 from metameric.stimuli._estimate import estimate
 from metameric.stimuli._plan import plan as make_plan
 from metameric.stimuli._read import read_specification
+from metameric.stimuli._report import report as write_report
 from metameric.stimuli._run import retry as retry_set
 from metameric.stimuli._run import run as run_set
 from metameric.stimuli._specification import json_schema
 from metameric.stimuli._status import SetStatus
 from metameric.stimuli._status import status as status_of_set
 from metameric.stimuli._store import Store
+from metameric.stimuli._trial_table import trial_table, write_trial_table
 from metameric.stimuli._verify import verify as verify_set
 
 sets = typer.Typer(name="set", help="Stimulus sets: plan, run, check, show and hand over.", no_args_is_help=True)
@@ -101,6 +103,29 @@ def verify(
     if not found.clean:
         return BAD_INPUT
     return NOT_CONVERGED if found.waiting else 0
+
+
+@sets.command()
+def report(folder: Folder) -> None:
+    """Write a page to look through the set with, without a server."""
+    typer.echo(f"written to {write_report(folder)}")
+
+
+@sets.command()
+def trials(
+    folder: Folder,
+    task: Annotated[str, typer.Option(help="pairs, abx, oddity or 2afc.")],
+    out: Annotated[Path, typer.Option(help="File to write: .csv for PsychoPy, .json for jsPsych.")],
+    between: Annotated[str, typer.Option(help="target, or a factor: model, method, seed, stimulus.")] = "target",
+    files: Annotated[str, typer.Option(help="png8 or png16.")] = "png8",
+    repeats: Annotated[int, typer.Option(min=1, help="How often each comparison is shown.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of order and positions.")] = 0,
+    unconverged: Annotated[bool, typer.Option("--unconverged", help="Use stimuli that did not converge, too.")] = False,
+) -> None:
+    """Write a table of an experiment's trials, which jsPsych and PsychoPy read."""
+    rows = trial_table(folder, task, between=between, files=files, repeats=repeats, seed=seed, unconverged=unconverged)
+    write_trial_table(out, rows)
+    typer.echo(f"{len(rows)} trials written to {out}")
 
 
 @sets.command()

@@ -5,11 +5,14 @@ from ._plan import Plan as Plan
 from ._plan import Trial as Trial
 from ._plan import plan as plan
 from ._read import read_specification as read_specification
+from ._report import report as report
 from ._run import retry as retry
 from ._run import run as run
 from ._specification import Specification as Specification
 from ._specification import json_schema as json_schema
 from ._status import SetStatus as SetStatus
 from ._status import status as status
+from ._trial_table import trial_table as trial_table
+from ._trial_table import write_trial_table as write_trial_table
 from ._verify import Verification as Verification
 from ._verify import verify as verify

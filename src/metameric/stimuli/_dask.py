@@ -37,7 +37,7 @@ class Dask:
         import distributed
 
         running: dict[Any, Job] = {}
-        waiting = distributed.as_completed()
+        waiting = distributed.as_completed(loop=self.client.loop)
         while queue or running:
             n_workers = max(1, len(self.client.scheduler_info(n_workers=-1)["workers"]))
             while queue and len(running) < PER_WORKER * n_workers:
