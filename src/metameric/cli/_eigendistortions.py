@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from metameric._core.errors import InputError
@@ -80,7 +80,7 @@ def _write_tensors(search: Eigendistortion, folder: Path) -> None:
     result = search.result
     tensors = {"distortions": result.stimulus[0], "eigenvalues": result.eigenvalues[0], "eigenindex": result.index}
     with replacing(folder / "distortions.safetensors") as temporary:
-        save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+        temporary.write_bytes(save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}))
     search.save(folder / "result.safetensors")
 
 

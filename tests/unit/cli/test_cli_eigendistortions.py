@@ -83,6 +83,32 @@ def test_not_proven_ends_3(tmp_path, capsys):
     assert json.loads((tmp_path / "result.json").read_text())["converged"] is False
 
 
+INTERRUPTING = """
+import os, signal, torch
+calls = []
+
+def blur(x):
+    response = torch.nn.functional.avg_pool2d(x, 3, stride=1) ** 2
+    def count(gradient):
+        calls.append(1)
+        if len(calls) == 20:
+            os.kill(os.getpid(), signal.SIGINT)
+    if response.requires_grad:
+        response.register_hook(count)
+    return response
+"""
+
+
+def test_interrupt_writes_what_there_is(tmp_path, capsys):
+    (tmp_path / "own.py").write_text(INTERRUPTING)
+    out = tmp_path / "out"
+    assert eigendistortions("--model", f"{tmp_path / 'own.py'}:blur", "--out", str(out), size="48") == 3
+    assert "interrupted" in capsys.readouterr().out
+    assert "interrupted" in json.loads((out / "result.json").read_text())["status"][0]
+    assert load_file(out / "distortions.safetensors")["distortions"].isfinite().all()
+    assert (out / "eigendistortions.png").is_file()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

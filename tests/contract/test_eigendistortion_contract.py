@@ -1,4 +1,4 @@
-"""Eigendistortions do not run in the loop, but promise the same of their files."""
+"""Eigendistortions do not run in the loop, but promise the same as the syntheses that do."""
 
 import os
 import signal
@@ -145,3 +145,41 @@ def test_the_upper_end_alone_comes_back(tmp_path):
     found.save(tmp_path / "a")
     loaded.load(tmp_path / "a")
     assert loaded.eigenindex.tolist() == [0, 1, 2] and torch.equal(loaded.eigenvalues, found.eigenvalues)
+
+
+def test_same_choices_give_the_same_bits_and_global_random_state_is_left_alone(tmp_path):
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    a, b = searching(), searching()
+    a.synthesize(max_iter=5, **OPTIONS)
+    a.save(tmp_path / "a")
+    searching().load(tmp_path / "a")
+    repr(a)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(3)
+    b.synthesize(max_iter=5, **OPTIONS)
+    assert torch.equal(a.eigendistortions, b.eigendistortions)
+    c = searching()
+    c.synthesize(max_iter=5, seed=1, **OPTIONS)
+    assert not torch.equal(a.eigendistortions, c.eigendistortions)
+
+
+def test_repr_says_what_it_is_and_how_it_stands():
+    found = make(batch=2)
+    assert repr(found).startswith("Eigendistortion((2, 1, 8, 8), torch.float32, model=Gaussian)")
+    result = found.synthesize(progress=False)
+    assert result.method == "Eigendistortion" and result.summary() in repr(found)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("size", [8, 40], ids=["exact", "subspace"])
+def test_found_on_the_gpu_and_read_on_the_cpu(tmp_path, size):
+    here, there = make(torch.float64, size=size), make(torch.float64, size=size).to("cuda")
+    here.synthesize(k=2, progress=False)
+    assert there.synthesize(k=2, progress=False).converged and there.eigendistortions.is_cuda
+    torch.testing.assert_close(there.eigenvalues.cpu(), here.eigenvalues, rtol=1e-8, atol=1e-9)
+    there.save(tmp_path / "a")
+    again = make(torch.float64, size=size)
+    again.load(tmp_path / "a", map_location="cpu", tensor_equality_rtol=1e-4)
+    assert torch.equal(again.eigendistortions, there.eigendistortions.cpu())
