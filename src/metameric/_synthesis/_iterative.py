@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from metameric._core.batched import name_of
 from metameric._core.errors import InputError
@@ -20,7 +20,7 @@ from metameric._solve._solver import Solver
 from metameric._solve._stop import Stop
 from metameric._solve._torch_optim import TorchOptim
 from metameric._synthesis._archived import Archived
-from metameric._synthesis._moved import moved_run
+from metameric._synthesis._moved import moved, moved_run
 from metameric._synthesis._recorded import Recorded
 from metameric._synthesis._result import SynthesisResult
 from metameric._synthesis._resumed import require_complete
@@ -113,12 +113,16 @@ class IterativeSynthesis(Recorded, Archived, ABC):
             stop=stop,
             max_iter=max_iter,
             schedule=self._schedule,
-            constraint=self._constraint,
+            constraint=self._solver_constraint(),
             observers=watchers,
             run=self._run,
             batch_size=batch_size,
         )
         return self.result
+
+    def _solver_constraint(self) -> Constraint:
+        """Return where the numbers that the solver moves must stay."""
+        return self._constraint
 
     def _is_new(self) -> bool:
         return self._start is None and self._run is None
@@ -144,10 +148,7 @@ class IterativeSynthesis(Recorded, Archived, ABC):
         """Move or convert the stimuli and, where it is a module, the model; arguments as in `torch.Tensor.to`."""
         require_complete(self, "to")
         for name, value in vars(self).items():
-            if isinstance(value, nn.Module):
-                value.to(*args, **kwargs)
-            elif isinstance(value, Tensor) and (value.is_floating_point() or value.is_complex()):
-                setattr(self, name, value.to(*args, **kwargs))
+            setattr(self, name, moved(value, *args, **kwargs))
         if self._run is not None:
             self._run = moved_run(self._run, self._solver, *args, **kwargs)
         return self

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from metameric._solve._loop import Run
 from metameric._solve._solver import Solver
@@ -40,3 +40,16 @@ def moved_run(run: Run, solver: Solver, *args: Any, **kwargs: Any) -> Run:
         {k: move(v) for k, v in run.control.items()},
         move(run.counts),
     )
+
+
+def moved(value: Any, *args: Any, **kwargs: Any) -> Any:
+    """Return tensors and modules elsewhere, also those in lists, tuples and dictionaries; all else as it is."""
+    if isinstance(value, nn.Module) or (
+        isinstance(value, Tensor) and (value.is_floating_point() or value.is_complex())
+    ):
+        return value.to(*args, **kwargs)
+    if type(value) in (list, tuple):
+        return type(value)(moved(item, *args, **kwargs) for item in value)
+    if type(value) is dict:
+        return {key: moved(item, *args, **kwargs) for key, item in value.items()}
+    return value

@@ -221,14 +221,9 @@ class Synthesis(IterativeSynthesis):
     def _stop(self, window: int) -> Stop:
         return Stationary(1e-4) | Plateau(1e-4, window, status=Status.CONVERGED)
 
-    def _minimise(self, *args: Any) -> SynthesisResult:
+    def _solver_constraint(self) -> Constraint:
         # Parameters are free: their stimuli are projected on the way to the objective.
-        kept = self._constraint
-        self._constraint = FREE if self._parametrization is not None else kept
-        try:
-            return super()._minimise(*args)
-        finally:
-            self._constraint = kept
+        return self._constraint if self._parametrization is None else FREE
 
     def _base(self) -> Objective:
         """Return the objective on stimuli."""
@@ -281,7 +276,7 @@ class Synthesis(IterativeSynthesis):
             "image_shape": self._blank,
             "constraint": self._constraint,
             "parametrization": self._parametrization,
-            "transforms": list(self._transforms),
+            "transforms": self._transforms,
             "precondition": self._precondition,
             **{f"data_{name}": value for name, value in self._data.items()},
         }
