@@ -115,6 +115,8 @@ def _sentence(name: str, tree: yaml.Node | None, content: Any, error: ErrorDetai
         near = difflib.get_close_matches(str(method), _METHODS, n=1)
         hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(_METHODS)}."
         return f"{where}: there is no method {method!r}. {hint}"
+    if kind in ("model_type", "model_attributes_type"):
+        return f"{where}{_shown(given)}: expected a name, or a mapping with options."
     if kind == "value_error":
         raised = error.get("ctx", {}).get("error")
         return f"{where}{_shown(given)}: {str(raised or error['msg']).rstrip('.')}."

@@ -75,6 +75,14 @@ def browser(tmp_path_factory):
     found.close()
 
 
+def eventually(browser, script: str) -> object:
+    """Images load and layouts follow a new width in their own time."""
+    deadline = time.monotonic() + 10
+    while not (found := browser.run(script)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.browser
 def test_a_browser_filters_sorts_and_compares(browser, tmp_path, monkeypatch):
@@ -90,10 +98,7 @@ def test_a_browser_filters_sorts_and_compares(browser, tmp_path, monkeypatch):
     browser.run(change % ("order", "down"))
     assert browser.run("return document.querySelector('.card .figure').textContent") == "relative error 1"
     loaded = "const i = document.querySelector('.card img'); return i.complete && i.naturalWidth"
-    deadline = time.monotonic() + 10
-    while not browser.run(loaded) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert browser.run(loaded) == 8
+    assert eventually(browser, loaded) == 8
     for _ in range(20):
         browser.run("window.scrollTo(0, document.body.scrollHeight); window.dispatchEvent(new Event('scroll'))")
     assert browser.run("return document.querySelectorAll('.card').length") == 200
@@ -105,6 +110,7 @@ def test_a_browser_filters_sorts_and_compares(browser, tmp_path, monkeypatch):
     browser.press("\ue014")
     assert "seed 299" not in browser.run("return document.getElementById('name').textContent")
     browser.devtools("Emulation.setDeviceMetricsOverride", width=400, height=800, deviceScaleFactor=1, mobile=False)
-    assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+    fits = "return innerWidth === 400 && document.documentElement.scrollWidth <= innerWidth"
+    assert eventually(browser, fits)
     assert not [entry for entry in browser.log("browser") if entry["level"] == "SEVERE"]
     assert all(url.startswith(("file:", "data:")) for url in browser.requests())

@@ -1,0 +1,180 @@
+"""Every message of stimulus sets: what was found, where, and what to do."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from metameric._core.errors import FileError, InputError, MissingFileError, ModelError, NearestNameError
+from metameric.io import save_png
+from metameric.stimuli import Specification, plan, read_specification, run, status, trial_table, verify
+from metameric.stimuli import write_trial_table as write
+
+GOOD = {"images": "[camera]", "models": "[Identity]", "methods": "[metamer]", "seeds": "[0]", "size": "16"}
+
+
+def read(folder: Path, **changes: str | None) -> Specification:
+    given = {**GOOD, **changes}
+    file = folder / "set.yaml"
+    file.write_text("".join(f"{key}: {value}\n" for key, value in given.items() if value is not None))
+    return read_specification(file)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seedz": "[1]"}, "line 6: seedz: there is no such key. Did you mean seeds"),
+        ({"images": "[camrea]"}, r"line 1: images\[0\]: 'camrea' is neither .* Did you mean camera"),
+        ({"images": "[missing.png]"}, r"line 1: images\[0\]: .*missing.png"),
+        ({"images": None}, "line 1: the specification: images missing; a grid needs"),
+        ({"images": "[{name: camera, lable: x}]"}, r"line 1: images\[0\].lable: .* Did you mean label"),
+        ({"models": "[Identty]"}, r"line 2: models\[0\] is 'Identty': .* Did you mean Identity"),
+        ({"models": "[{name: Gaussian, optins: {}}]"}, r"line 2: models\[0\].optins: .* Did you mean options"),
+        ({"methods": "[metamr]"}, r"line 3: methods\[0\]: there is no method 'metamr'. Did you mean metamer"),
+        ({"methods": "[3]"}, r"line 3: methods\[0\] is 3: expected a name, or a mapping"),
+        ({"methods": "[{method: mad, refernce: mse}]"}, r"methods\[0\].refernce: .* Did you mean reference"),
+        ({"methods": "[{method: mad, reference: mze}]"}, r"methods\[0\].reference is 'mze': .* Did you mean mse"),
+        ({"methods": "[{method: metamer, max_iter: many}]"}, r"max_iter is 'many': expected a valid integer"),
+        ({"methods": "[{method: metamer, tolerance: -1}]"}, r"tolerance is -1: expected greater than or equal to 0"),
+        ({"methods": "[{method: metamer, initial: nose}]"}, r"initial is 'nose': expected auto or one of noise"),
+        ({"methods": "[{method: metamer, solver: adamm}]"}, r"solver is 'adamm'.* Did you mean adam"),
+        ({"seeds": "[0, 0]"}, "line 4: seeds: expected distinct numbers; leave the repeated ones out"),
+        ({"seeds": "[-1]"}, r"line 4: seeds\[0\] is -1: expected greater than or equal to 0"),
+        ({"seeds": "5-2"}, "line 4: seeds is '5-2': .*expected distinct whole numbers"),
+        ({"size": "0"}, r"line 5: size.* is 0: expected greater than or equal to 1"),
+        ({"dtype": "float16"}, "line 6: dtype is 'float16': expected 'float32' or 'float64'"),
+        ({"files": "[]"}, "line 6: files: list should have at least 1 item"),
+        ({"display": "{gama: 2}"}, "line 6: display.gama: there is no such key. Did you mean gamma"),
+        ({"retries": "-1"}, "line 6: retries is -1: expected greater than or equal to 0"),
+        ({"trials": "[{image: camera}]"}, r"line 6: trials\[0\]: 'model' is missing; add it"),
+        ({"seeds": "[0"}, "not YAML .*check indentation"),
+    ],
+)
+def test_specification(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=f"set.yaml, .*{message}"):
+        read(tmp_path, **changes)
+
+
+def test_every_mistake_is_named_at_once(tmp_path):
+    with pytest.raises(InputError) as found:
+        read(tmp_path, models="[Identty]", seeds="[-1]", sise="3")
+    assert len(str(found.value).splitlines()) == 3
+
+
+def test_no_specification(tmp_path):
+    with pytest.raises(MissingFileError, match="does not exist; expected a specification"):
+        read_specification(tmp_path / "none.yaml")
+
+
+def test_empty_specification(tmp_path):
+    (tmp_path / "set.yaml").write_text("")
+    with pytest.raises(InputError, match="expected keys such as images"):
+        read_specification(tmp_path / "set.yaml")
+
+
+def test_folder_without_images(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"line 1: images\[0\]: .*holds no images"):
+        read(tmp_path, images="[empty]")
+
+
+def spec(**changes) -> Specification:
+    return Specification(
+        **{"images": ["camera"], "models": ["Identity"], "methods": ["metamer"], "size": 16, **changes}
+    )
+
+
+def test_labels_that_are_not_unique(tmp_path):
+    save_png(tmp_path / "camera.png", torch.zeros(16, 16))
+    with pytest.raises(InputError, match=r"two different trials are called camera, Identity.*labels of their own"):
+        plan(spec(images=["camera", str(tmp_path / "camera.png")]))
+
+
+def test_model_that_cannot_take_the_images():
+    with pytest.raises(ModelError, match=r"model Gaussian fails on a stimulus of 1 x 4 x 4.*Correct it, or leave"):
+        plan(spec(models=["Gaussian"], size=4))
+
+
+def test_model_that_cannot_be_made():
+    with pytest.raises(InputError, match=r"Gaussian cannot be made with .*widht=3"):
+        plan(spec(models=[{"name": "Gaussian", "options": {"widht": 3}}]))
+
+
+def test_device():
+    with pytest.raises(InputError, match="device is 'nonsense', which cannot be used here"):
+        plan(spec(device="nonsense"))
+
+
+def test_run_arguments(tmp_path):
+    with pytest.raises(InputError, match="both workers and scheduler"):
+        run(spec(), tmp_path, workers=1, scheduler="tcp://x")
+    with pytest.raises(InputError, match="threads is 0; expected at least 1"):
+        run(spec(), tmp_path, threads=0)
+    with pytest.raises(InputError, match="workers is 0; expected at least 1"):
+        run(spec(), tmp_path, workers=0)
+
+
+def test_a_file_where_the_folder_should_be(tmp_path):
+    (tmp_path / "set").write_text("")
+    with pytest.raises(InputError, match=r"cannot be made: .*choose a folder"):
+        run(spec(), tmp_path / "set" / "below", progress=False)
+
+
+def test_unwritable_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(InputError, match="cannot be written to; change its permissions"):
+        run(spec(), tmp_path / "set", progress=False)
+
+
+def test_no_set_in_the_folder(tmp_path):
+    for function in (status, verify):
+        with pytest.raises(MissingFileError, match="holds no stimulus set"):
+            function(tmp_path)
+
+
+def test_damaged_files_are_found(tmp_path):
+    run(spec(seeds=[0, 1, 2]), tmp_path, progress=False)
+    pngs = sorted((tmp_path / "stimuli").glob("*_8bit.png"))
+    pngs[0].unlink()
+    pngs[1].write_bytes(b"x")
+    record = next(f for f in (tmp_path / "trials").glob("*.json") if "seed2" in f.read_text())
+    record.write_text(record.read_text()[:40])
+    problems = verify(tmp_path).problems
+    assert len(problems) == 3
+    assert any("is missing; remove trials/" in p for p in problems)
+    assert any("was changed after it was written" in p for p in problems)
+    with pytest.raises(FileError, match="cannot be read"):
+        status(tmp_path)
+
+
+def test_a_wrong_record_is_found_in_the_model(tmp_path):
+    run(spec(), tmp_path, progress=False)
+    (record,) = (tmp_path / "trials").glob("*.json")
+    before = record.read_text()
+    wrong = before.replace('"relative_error": ', '"relative_error": 0.5, "was": ')
+    record.write_text(wrong)
+    assert wrong != before
+    (problem,) = verify(tmp_path).problems
+    assert "relative_error is" in problem and "was recorded" in problem
+
+
+def test_verify_sample(tmp_path):
+    with pytest.raises(InputError, match="sample is -1"):
+        verify(tmp_path, -1)
+
+
+def test_trial_table_arguments(tmp_path):
+    run(spec(files=["png8"]), tmp_path, progress=False)
+    with pytest.raises(NearestNameError, match="no task 'axb'"):
+        trial_table(tmp_path, "axb")
+    with pytest.raises(NearestNameError, match="between is 'colour'"):
+        trial_table(tmp_path, "abx", between="colour")
+    with pytest.raises(InputError, match="expected png8 or png16"):
+        trial_table(tmp_path, "abx", files="jpeg")
+    with pytest.raises(InputError, match="has no png16 files"):
+        trial_table(tmp_path, "abx", files="png16")
+    with pytest.raises(InputError, match="nothing to compare by seed"):
+        trial_table(tmp_path, "abx", between="seed")
+    with pytest.raises(InputError, match=r"expected .csv \(PsychoPy\) or .json"):
+        write(tmp_path / "t.txt", [])
