@@ -16,9 +16,9 @@ from metameric.models.portilla_simoncelli._moments import Moments, moments
 from metameric.models.portilla_simoncelli._plot import draw, grouped
 from metameric.models.portilla_simoncelli._transform import highpass_amplitude, low_amplitude, texture_bank
 from metameric.process.steerable._arguments import check_image, check_names, check_shape
-from metameric.process.steerable._bank import cut
 from metameric.process.steerable._design import Design, halved
 from metameric.process.steerable._masks import Profiles
+from metameric.process.steerable._octaves import cut
 
 
 class PortillaSimoncelli(nn.Module):

@@ -1,9 +1,11 @@
 """Raw moments of one scale's coefficients: all that its statistics need of its pixels.
 
 `plain` says what is computed, with any kind of derivative. `moments` gives the same by way of `FusedMoments`, whose
-backward pass is written out: it keeps moduli, doubled phases and spectra, and makes as few passes as it can.
+backward pass is written out: it keeps moduli, doubled phases and spectra, and goes through the pixels in pieces that
+fit the cache.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -11,6 +13,9 @@ from torch import Tensor, fft
 
 from metameric.models.portilla_simoncelli import _statistics as statistics
 from metameric.models.portilla_simoncelli._spectrum import doubled_lag_matrices, without_mean
+
+PIXELS = 2**14
+"""Pixels treated at a time on a CPU."""
 
 
 class Moments(NamedTuple):
@@ -61,55 +66,65 @@ class FusedMoments(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, width: int, band: Tensor, parent: Tensor | None = None) -> tuple[Tensor, ...]:
         ctx.width = width
-        pixels = band.shape[-2] * band.shape[-1]
-        m, spectrum, sums = _forward_band(band)
-        kept = [band, m, spectrum]
+        z = band.flatten(-2)
+        m = torch.empty_like(z[:, 0])
+        kept, sums = [m], list[Tensor]()
         if parent is not None:
-            p, u, more = _forward_parent(parent, m, band.select(1, 0).flatten(-2))
-            sums += more
-            kept += [parent, p, u]
-        ctx.save_for_backward(*kept)
-        return _lags(spectrum, band.shape[-1], width), *(total.div_(pixels) for total in sums)
+            kept += [torch.empty_like(m), torch.empty_like(z)]
+        for piece in _pieces(z):
+            terms = _forward_band(z[..., piece], m[..., piece])
+            if parent is not None:
+                terms += _forward_parent(
+                    parent.flatten(-2)[..., piece], z[:, 0, :, piece], *(v[..., piece] for v in kept)
+                )
+            sums = terms if not sums else [total.add_(term) for total, term in zip(sums, terms, strict=True)]
+        spectrum = without_mean(m.view(band[:, 0].shape))
+        ctx.save_for_backward(spectrum, band, *kept[:1], *([] if parent is None else [parent, *kept[1:]]))
+        return _lags(spectrum, band.shape[-1], width), *(total.div_(z.shape[-1]) for total in sums)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        band, m, spectrum, *of_parent = ctx.saved_tensors
+        spectrum, *kept = ctx.saved_tensors
+        band, parent = kept[0], kept[2] if len(kept) > 2 else None
         if torch.is_grad_enabled():
-            inputs = [band, *of_parent[:1]]
-            outputs = [value for value in plain(band, of_parent[0] if of_parent else None, ctx.width) if value is not None]
-            return None, *torch.autograd.grad(outputs, inputs, gradients, create_graph=True)
-        pixels = band.shape[-2] * band.shape[-1]
+            outputs = [value for value in plain(band, parent, ctx.width) if value is not None]
+            return None, *torch.autograd.grad(outputs, kept[::2][:2], gradients, create_graph=True)
         # Gradients of means, as factors on single pixels.
+        pixels = band.shape[-2] * band.shape[-1]
         g = Moments(gradients[0], *(gradient / pixels for gradient in gradients[1:]))
+        symmetric = g.mm + g.mm.mT
         to_m = _lags_backward(spectrum, g.lags, band.shape[-1], ctx.width)
-        to_m.baddbmm_(g.mm + g.mm.mT, m).add_(g.m[..., None])
-        if not of_parent:
-            return None, _band_backward(band, m, to_m)
-        parent, p, u = of_parent
-        to_m.baddbmm_(torch.as_tensor(g.mp), p)
-        to_band = _band_backward(band, m, to_m, g, u)
-        return None, to_band, _parent_backward(parent, p, u, m, band.select(1, 0).flatten(-2), g)
+        results = [torch.empty_like(value) for value in (band, parent) if value is not None]
+        flat = [value.flatten(-2) if value.ndim == 5 else value for value in (to_m, *results, *kept)]
+        for piece in _pieces(to_m):
+            _backward(g, symmetric, *(value[..., piece] for value in flat))
+        return None, *results
 
 
-def _forward_band(band: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """Magnitudes (images, k, pixels), their half spectra, and sums over pixels."""
-    a, b = band.flatten(-2).unbind(1)
-    m = (a * a).addcmul_(b, b).sqrt_()
-    return m, without_mean(m.view(band[:, 0].shape)), [m.sum(-1), m @ m.mT]
+def _pieces(planes: Tensor) -> Iterator[slice]:
+    step = PIXELS if planes.device.type == "cpu" else planes.shape[-1]
+    for start in range(0, planes.shape[-1], step):
+        yield slice(start, start + step)
 
 
-def _forward_parent(parent: Tensor, m: Tensor, a: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """Magnitudes (images, k, pixels), phase-doubled coefficients (images, 2 k, pixels), and sums over pixels."""
-    c, d = parent.flatten(-2).unbind(1)
-    u = torch.empty_like(parent.flatten(-2))
+def _forward_band(band: Tensor, m: Tensor) -> list[Tensor]:
+    """Write the magnitudes and return sums over pixels."""
+    a, b = band.unbind(1)
+    torch.mul(a, a, out=m).addcmul_(b, b).sqrt_()
+    return [m.sum(-1), m @ m.mT]
+
+
+def _forward_parent(parent: Tensor, a: Tensor, m: Tensor, p: Tensor, u: Tensor) -> list[Tensor]:
+    """Write magnitudes and phase-doubled coefficients of the parents and return sums over pixels."""
+    c, d = parent.unbind(1)
     first, second = u.unbind(1)
     squares, across = c * c, d * d
-    p = (squares + across).sqrt_()
+    torch.add(squares, across, out=p).sqrt_()
     inverse = _inverse(p)
     torch.mul(squares.sub_(across), inverse, out=first)
     torch.mul(torch.mul(c, d, out=across), inverse.mul_(2), out=second)
     u = u.flatten(1, 2)
-    return p, u, [p.sum(-1), _square(p), m @ p.mT, _square(a), _square(u), a @ u.mT]
+    return [p.sum(-1), _square(p), m @ p.mT, _square(a), _square(u), a @ u.mT]
 
 
 def _inverse(modulus: Tensor) -> Tensor:
@@ -139,32 +154,39 @@ def _lags_backward(spectrum: Tensor, gradient: Tensor, columns: int, width: int)
     return fft.irfft2(filtered, s=(rows, columns)).flatten(-2)
 
 
-def _band_backward(band: Tensor, m: Tensor, to_m: Tensor, g: Moments | None = None, u: Tensor | None = None) -> Tensor:
-    """Gradient of the bands from that of their magnitudes and, where there are parents, of their real parts."""
-    a, b = band.flatten(-2).unbind(1)
+def _backward(
+    g: Moments,
+    symmetric: Tensor,
+    to_m: Tensor,
+    to_band: Tensor,
+    *others: Tensor,
+) -> None:
+    """Write the gradients of bands and parents; `to_m` holds that of the magnitudes through the lags."""
+    to_parent, (band, m, *of_parent) = (others[0], others[1:]) if len(others) > 2 else (None, others)
+    to_m.baddbmm_(symmetric, m).add_(g.m[..., None])
+    (a, b), (to_a, to_b) = band.unbind(1), to_band.unbind(1)
+    if to_parent is not None:
+        parent, p, u = of_parent[0], of_parent[1], of_parent[2].flatten(1, 2)
+        to_m.baddbmm_(torch.as_tensor(g.mp), p)
+        _parent_backward(g, to_parent, parent, p, u, m, a)
     radial = to_m.mul_(_inverse(m))
-    result = torch.empty_like(band)
-    to_a, to_b = result.flatten(-2).unbind(1)
     torch.mul(radial, b, out=to_b)
-    if g is None or u is None or g.aa is None:
+    if to_parent is None:
         torch.mul(radial, a, out=to_a)
     else:
-        torch.addcmul(torch.as_tensor(g.au) @ u, radial.add_(2 * g.aa[..., None]), a, out=to_a)
-    return result
+        through_u = torch.as_tensor(g.au) @ u
+        torch.addcmul(through_u, radial.add_(2 * torch.as_tensor(g.aa)[..., None]), a, out=to_a)
 
 
-def _parent_backward(parent: Tensor, p: Tensor, u: Tensor, m: Tensor, a: Tensor, g: Moments) -> Tensor:
-    """Gradient of the parents: u = z**2 / p with w = z / p has du = 2 w dz - w**2 dp."""
+def _parent_backward(g: Moments, result: Tensor, parent: Tensor, p: Tensor, u: Tensor, m: Tensor, a: Tensor) -> None:
+    """Write the gradient of the parents: u = z**2 / p with w = z / p has du = 2 w dz - w**2 dp."""
     gp, gpp, gmp, _, guu, gau = (torch.as_tensor(value) for value in g[3:])
-    c, d = parent.flatten(-2).unbind(1)
+    (c, d), (along, across) = parent.unbind(1), result.unbind(1)
     inverse = _inverse(p)
     to_u = torch.baddbmm(u * (2 * guu[..., None]), gau.mT, a)
     to_p = torch.baddbmm(p * (2 * gpp[..., None]), gmp.mT, m).add_(gp[..., None])
     (first, second), (to_first, to_second) = u.chunk(2, 1), to_u.chunk(2, 1)
     radial = to_p.addcmul_((first * to_first).addcmul_(second, to_second), inverse, value=-1).mul_(inverse)
     to_u.unflatten(1, (2, -1)).mul_(inverse.mul_(2)[:, None])
-    result = torch.empty_like(parent)
-    along, across = result.flatten(-2).unbind(1)
     torch.mul(radial + to_first, c, out=along).addcmul_(to_second, d)
     torch.mul(radial.sub_(to_first), d, out=across).addcmul_(to_second, c)
-    return result

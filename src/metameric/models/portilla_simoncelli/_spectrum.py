@@ -69,7 +69,7 @@ def lag_matrices(
 def doubled_lag_matrices(
     rows: int, columns: int, width: int, dtype: torch.dtype, device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """`lag_matrices` for spectra whose real and imaginary parts are columns of their own: L, R, and for gradients R'."""
+    """`lag_matrices` for spectra whose real and imaginary parts are columns of their own: L, R, for gradients R'."""
     left, right = lag_matrices(rows, columns, width, dtype, device)
     with torch.inference_mode(False):
         adjoint = right * once_columns(columns, dtype, device)[:, None]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from metameric._core.errors import InputError, InputTypeError
-from metameric.process.steerable._bank import Shape
+from metameric.process.steerable._octaves import Shape
 
 Scale = int | Literal["residual_highpass", "residual_lowpass"]
 Coefficients = OrderedDict[Scale, Tensor]

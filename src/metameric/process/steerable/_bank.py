@@ -7,19 +7,16 @@ for the backward pass. Two real filters share one complex transform, as its real
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from math import prod
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, fft
 
-Shape = tuple[int, int]
+from metameric.process.steerable._octaves import Shape, blocks, cropped, united
 
 CACHE_ELEMENTS = 2**18
 """Numbers transformed at a time on a CPU: larger intermediate results fall out of its cache and cost fresh memory."""
-
-Block = tuple[slice, slice]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +104,7 @@ class FilterBank:
         for part in parts:
             spectra = {self.image_shape: fft.fft2(images[part])}
             for i, (group, mask, result) in enumerate(zip(groups, masks, results, strict=True)):
-                spectrum = _cropped(spectra, group.crop)
+                spectrum = cropped(spectra, group.crop)
                 results[i] = _filter(spectrum, group, mask, result, part)
         return tuple(result.reshape(*lead, *result.shape[1:]) for result in results if result is not None)
 
@@ -132,7 +129,7 @@ class FilterBank:
                 if totals[group.crop] is not filtered:
                     totals[group.crop][..., : filtered.shape[-1]].add_(filtered)
             # The sums hold conjugates, for which a forward transform is the inverse one.
-            images[part] = fft.fft2(_united(totals, self.image_shape), norm="forward").real
+            images[part] = fft.fft2(united(totals, self.image_shape), norm="forward").real
         return images.reshape(*lead, *self.image_shape)
 
 
@@ -174,7 +171,7 @@ def _transformed(spectrum: Tensor, group: Filters, mask: Tensor) -> Tensor:
         product = low * mask
     else:
         product = low.new_zeros(low.shape[0], mask.shape[0], group.size[0], mask.shape[-1] if single else group.size[1])
-        for own, target in _blocks(group.crop, group.size, single):
+        for own, target in blocks(group.crop, group.size, single):
             torch.mul(low[..., *own], mask[..., *own], out=product[..., *target])
     return fft.irfft2(product, s=group.size) if single else fft.ifft2(product)
 
@@ -189,7 +186,7 @@ def _collected(output: Tensor, group: Filters, mask: Tensor, weight: float, colu
             products = spectra.mul_(masks)
         else:
             products = spectra.new_empty(*spectra.shape[:2], *mask.shape[-2:])
-            for own, target in _blocks(group.crop, group.size, single):
+            for own, target in blocks(group.crop, group.size, single):
                 torch.mul(spectra[..., *target], masks[..., *own], out=products[..., *own])
         for product in products.unbind(1):
             total = product if total is None else total.add_(product)
@@ -207,48 +204,6 @@ def _collected(output: Tensor, group: Filters, mask: Tensor, weight: float, colu
     return total
 
 
-@lru_cache(maxsize=1024)
-def _blocks(crop: Shape, size: Shape, single: bool = False) -> tuple[tuple[Block, Block], ...]:
-    """Where the lowest frequencies lie in a small and in a large unshifted spectrum, in rectangular blocks."""
-    rows, columns = _ends(crop[0], size[0]), _ends(crop[1], size[1])
-    if single:
-        half = slice(crop[1] // 2 + 1)
-        columns = [(half, half)]
-    return tuple(((r[0], c[0]), (r[1], c[1])) for r in rows for c in columns)
-
-
-def _ends(kept: int, size: int) -> list[tuple[slice, slice]]:
-    if kept == size:
-        return [(slice(None), slice(None))]
-    negative = kept // 2
-    positive = slice(kept - negative)
-    return [(positive, positive), (slice(kept - negative, kept), slice(size - negative, size))]
-
-
-def _cropped(spectra: dict[Shape, Tensor], crop: Shape) -> Tensor:
-    """Crop a spectrum from the smallest one at hand that holds it, and keep it at hand."""
-    if crop not in spectra:
-        holding = [shape for shape in spectra if shape[0] >= crop[0] and shape[1] >= crop[1]]
-        spectra[crop] = cut(cut(spectra[min(holding)], crop[0], -2), crop[1], -1)
-    return spectra[crop]
-
-
-def _united(totals: dict[Shape, Tensor], shape: Shape) -> Tensor:
-    """Add spectra of different sizes up to one of the given shape, small ones to the next larger."""
-    total: Tensor | None = None
-    for crop in sorted({*totals, shape}):
-        larger = totals.get(crop)
-        if total is not None:
-            if larger is None:
-                larger = total.new_zeros(total.shape[0], *crop)
-            for own, target in _blocks((total.shape[-2], total.shape[-1]), crop):
-                larger[..., *target].add_(total[..., *own])
-        total = larger
-    if total is None:
-        raise ValueError("Nothing to add up.")
-    return total
-
-
 def _spectra(output: Tensor, group: Filters, part: slice) -> Tensor:
     if group.kind == "single":
         return fft.rfft2(output[:, part])
@@ -258,15 +213,6 @@ def _spectra(output: Tensor, group: Filters, part: slice) -> Tensor:
     if second.shape[1] < first.shape[1]:
         second = torch.cat([second, torch.zeros_like(first[:, :1])], 1)
     return fft.ifft2(torch.complex(second, first), norm="forward")
-
-
-def cut(spectrum: Tensor, kept: int, dim: int) -> Tensor:
-    """Keep the lowest frequencies along one dimension of an unshifted spectrum."""
-    if kept == spectrum.shape[dim]:
-        return spectrum
-    negative = kept // 2
-    parts = (spectrum.narrow(dim, 0, kept - negative), spectrum.narrow(dim, spectrum.shape[dim] - negative, negative))
-    return torch.cat(parts, dim)
 
 
 def _to_front(tensor: Tensor | None, dim: int | None, count: int) -> Tensor | None:

@@ -12,8 +12,9 @@ from numpy import ndarray
 
 from metameric.process.steerable import _masks
 from metameric.process.steerable._arguments import HIGHPASS, LOWPASS, Scale
-from metameric.process.steerable._bank import FilterBank, Filters, Shape
+from metameric.process.steerable._bank import FilterBank, Filters
 from metameric.process.steerable._masks import Grid, Profiles
+from metameric.process.steerable._octaves import Shape
 
 Complexes = Complex128[ndarray, "..."]
 

@@ -22,8 +22,8 @@ from metameric.process.steerable._arguments import (
     check_options,
     check_shape,
 )
-from metameric.process.steerable._bank import Shape
 from metameric.process.steerable._design import Design
+from metameric.process.steerable._octaves import Shape
 
 
 class SteerablePyramidFreq(nn.Module):
