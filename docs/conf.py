@@ -24,6 +24,7 @@ project = "metameric"
 author = "The metameric developers"
 release = version = metameric.__version__
 extensions = [
+    "command_line",
     "reference",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",

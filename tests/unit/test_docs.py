@@ -107,3 +107,10 @@ def test_the_reference_has_every_public_name(tmp_path):
         listed = set((tmp_path / f"{package}.rst").read_text().split())
         names = [n for n in getattr(thing, "__all__", []) if not n.startswith("__")]
         assert {n for n in names if not (package == "metameric" and is_package(n))} <= listed
+
+
+def test_every_guarantee_is_kept_by_a_test_that_exists():
+    promised = re.findall(r"`([\w/]+\.py)::(\w+)`", (DOCS / "guarantees.md").read_text())
+    assert len(promised) > 20
+    for file, name in promised:
+        assert f"def {name}(" in (ROOT / "tests" / file).read_text(), f"{file} has no test {name}"
