@@ -13,7 +13,7 @@ import metameric as mm
 from _harness import Table, clock, duration, main
 
 ERRORS = (1e-2, 1e-3, 1e-4)
-LIMIT = 60.0
+LIMIT = 20.0
 MODELS = {
     "LuminanceGainControl": {"pretrained": True, "cache_filt": True},
     "OnOff": {"pretrained": True, "cache_filt": True},

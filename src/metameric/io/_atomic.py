@@ -19,7 +19,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise MissingFileError(f"{path} cannot be written: there is no folder {target.parent}; make it first.")
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         yield temporary
+        temporary.chmod(mode)  # whoever wrote it may have made it readable by its owner alone
         # Without this a crash of the machine soon after could leave an empty file under the final name.
         with temporary.open("r+b") as file:
             os.fsync(file.fileno())

@@ -94,3 +94,16 @@ def test_kinds_are_told_apart(tmp_path):
     write_archive(tmp_path / "a", "one", {}, {})
     with pytest.raises(FileError, match="holds a 'one'; expected a 'two'"):
         read_archive(tmp_path / "a", "two")
+
+
+def test_files_have_the_permissions_of_any_other_file(tmp_path):
+    import torch
+
+    import metameric as mm
+
+    plain = tmp_path / "plain"
+    plain.touch()
+    metamer = mm.Metamer(torch.rand(1, 4), mm.problems.LinearModel.random(2, 4))
+    metamer.synthesize(2, progress=False)
+    metamer.save(tmp_path / "run.safetensors")
+    assert (tmp_path / "run.safetensors").stat().st_mode == plain.stat().st_mode
