@@ -46,7 +46,7 @@ from ._solve._together import Intersection as Intersection
 from ._solve._torch_optim import TorchOptim as TorchOptim
 from ._synthesis._controversial import ControversialStimuli as ControversialStimuli
 from ._synthesis._diverse import DiverseExcitingInputs as DiverseExcitingInputs
-from ._synthesis._diverse import DiverseMetamers as DiverseMetamers
+from ._synthesis._diverse_metamers import DiverseMetamers as DiverseMetamers
 from ._synthesis._eigendistortion import Eigendistortion as Eigendistortion
 from ._synthesis._exciting import MostExcitingInput as MostExcitingInput
 from ._synthesis._geodesic import Geodesic as Geodesic

@@ -27,7 +27,7 @@ class Multipliers:
     window
         Iterations of little change after which multipliers are updated.
     fraction
-        What little change is, relative to the value (at least one); a hundred times as much while there is slack.
+        What little change is, relative to the value (at least one).
     tolerance
         Largest g with which a problem may end.
     slack
@@ -55,10 +55,7 @@ class Multipliers:
         due = stalled
         if len(trace) > self.window:
             now, before = trace.last("total"), trace.last("total", self.window)
-            little = torch.where(control["slack"] > 1, 100 * self.fraction, self.fraction)
-            due = due | (trace.unchanged(self.window) & (before - now < little * now.abs().clamp(min=1)))
-        # Far from settled after this long, it pays to go on all the same: the sets move on as the corridor narrows.
-        due = due | trace.unchanged(10 * self.window) | (trace.unchanged(3 * self.window) & (control["slack"] > 1))
+            due = due | (trace.unchanged(self.window) & (before - now < self.fraction * now.abs().clamp(min=1)))
         excess, weight = trace.last("excess").double(), control["weight"]
         multiplier = (control["multiplier"] + spread(weight, excess) * excess).clamp(min=0)
         # What counts is also how far a constraint that pulls is from being just met.

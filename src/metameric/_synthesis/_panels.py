@@ -1,12 +1,13 @@
 """Panels of syntheses whose stimulus is a set or a sequence, (batch, members, ...)."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from metameric._core.errors import InputError
-from metameric._core.panels import CurvesPanel, ImagePanel, Panel
+from metameric._core.panels import CurvesPanel, ImagePanel, Panel, ValueRange
 from metameric._synthesis._synthesis import Synthesis
 
 MOST = 5
@@ -18,6 +19,8 @@ class SetSynthesis(Synthesis):
 
     _curves: tuple[str, ...] = ("total",)
     """Columns of the trace worth a curve."""
+    _signed: ClassVar[bool] = False
+    """Whether zero means nothing there: members are then shown each symmetrically about it."""
 
     @property
     def panel_iterations(self) -> list[int]:
@@ -31,7 +34,8 @@ class SetSynthesis(Synthesis):
         stimulus = self._stimulus_at(iteration)[batch_idx].detach().cpu()
         found: list[Panel] = []
         if stimulus.ndim == 4:
-            vrange = (float(stimulus.min()), float(stimulus.max()))
+            shared = (float(stimulus.min()), float(stimulus.max()))
+            vrange: ValueRange = "indep0" if self._signed else shared
             chosen = torch.linspace(0, len(stimulus) - 1, min(MOST, len(stimulus))).round().long().tolist()
             for i in chosen:
                 image = self._shown(stimulus[i], channel_idx)

@@ -64,6 +64,7 @@ class PrincipalDistortions(SetSynthesis):
     stimulus_name = "distortions"
     _bar = ("variance",)
     _curves = ("variance",)
+    _signed = True
     _stored = (*SetSynthesis._stored, "_found", "_found_variance")
 
     def __init__(
@@ -159,7 +160,7 @@ class PrincipalDistortions(SetSynthesis):
     def _stop(self, window: int) -> Stop:
         # The distortions have unit length and the objective no scale: so has the gradient.
         flat = Below("gradient_norm", 1e-4) | Stationary(1e-4)
-        return flat | Plateau(1e-5, window, status=Status.CONVERGED)
+        return flat | Plateau(3e-5, window, status=Status.CONVERGED)
 
     def _base(self) -> Separation:
         found = None
@@ -193,7 +194,7 @@ class PrincipalDistortions(SetSynthesis):
         max_iter
             Iterations for each pair in this call.
         stop_iters_to_check
-            A pair is found where the variance is flat or has grown by less than 0.001 % over so many iterations.
+            A pair is found where the variance is flat or has grown by less than 0.003 % over so many iterations.
         store_progress, stop, progress, observers
             As for `Synthesis`; what is stored and recorded is that of the last pair.
 

@@ -144,13 +144,9 @@ class Synthesis(IterativeSynthesis):
         self._seeds = problem_seeds(seed, n)
         self._start = self._encoded(initial_image)
         self._data = {k: v.expand(n, *v.shape[1:]) for k, v in self._data.items()}
-        self._prepare()
 
     def _choose_schedule(self, first_order: bool) -> Schedule | None:
         return Redraw(1 if first_order else DRAWS_APART) if self._transforms else None
-
-    def _prepare(self) -> None:
-        """Compute what the objective needs to know of the start; subclasses may, plain syntheses do not."""
 
     def _encoded(self, image: Tensor | None) -> Tensor:
         """Return the parameters to start from."""
