@@ -87,7 +87,11 @@ def eventually(browser, script: str) -> object:
 @pytest.mark.browser
 def test_a_browser_filters_sorts_and_compares(browser, tmp_path, monkeypatch):
     monkeypatch.setattr("os.fsync", lambda file: None)
+    browser.devtools("Emulation.setDeviceMetricsOverride", width=400, height=800, deviceScaleFactor=1, mobile=False)
     browser.open(many(tmp_path, 600).resolve().as_uri())
+    fits = "return innerWidth === 400 && document.documentElement.scrollWidth <= innerWidth"
+    assert eventually(browser, fits)
+    browser.devtools("Emulation.clearDeviceMetricsOverride")
     assert browser.run("return document.getElementById('count').textContent") == "600 of 600 stimuli"
     assert browser.run("return document.querySelectorAll('.card').length") < 600
     change = """const s = document.forms.filters.elements[%r]; s.value = %r;
@@ -109,8 +113,5 @@ def test_a_browser_filters_sorts_and_compares(browser, tmp_path, monkeypatch):
     assert browser.run("return document.getElementById('pair').className") == "flicker"
     browser.press("\ue014")
     assert "seed 299" not in browser.run("return document.getElementById('name').textContent")
-    browser.devtools("Emulation.setDeviceMetricsOverride", width=400, height=800, deviceScaleFactor=1, mobile=False)
-    fits = "return innerWidth === 400 && document.documentElement.scrollWidth <= innerWidth"
-    assert eventually(browser, fits)
     assert not [entry for entry in browser.log("browser") if entry["level"] == "SEVERE"]
     assert all(url.startswith(("file:", "data:")) for url in browser.requests())
