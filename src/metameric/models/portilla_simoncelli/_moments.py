@@ -1,8 +1,8 @@
 """Raw moments of one scale's coefficients: all that its statistics need of its pixels.
 
 `plain` says what is computed, with any kind of derivative. `moments` gives the same by way of `FusedMoments`, whose
-backward pass is written out: it keeps moduli, doubled phases and spectra, and goes through the pixels in pieces that
-fit the cache.
+backward pass is written out: it keeps doubled phases and the bands' moduli and spectra, and goes through the pixels in
+pieces that fit the cache.
 """
 
 from collections.abc import Iterator
@@ -79,7 +79,7 @@ class FusedMoments(torch.autograd.Function):
                 )
             sums = terms if not sums else [total.add_(term) for total, term in zip(sums, terms, strict=True)]
         spectrum = without_mean(m.view(band[:, 0].shape))
-        ctx.save_for_backward(spectrum, band, *kept[:1], *([] if parent is None else [parent, *kept[1:]]))
+        ctx.save_for_backward(spectrum, band, *kept[:1], *([] if parent is None else [parent, kept[2]]))
         return _lags(spectrum, band.shape[-1], width), *(total.div_(z.shape[-1]) for total in sums)
 
     @staticmethod
@@ -166,7 +166,9 @@ def _backward(
     to_m.baddbmm_(symmetric, m).add_(g.m[..., None])
     (a, b), (to_a, to_b) = band.unbind(1), to_band.unbind(1)
     if to_parent is not None:
-        parent, p, u = of_parent[0], of_parent[1], of_parent[2].flatten(1, 2)
+        parent, u = of_parent[0], of_parent[1].flatten(1, 2)
+        c, d = parent.unbind(1)
+        p = (c * c).addcmul_(d, d).sqrt_()
         to_m.baddbmm_(torch.as_tensor(g.mp), p)
         _parent_backward(g, to_parent, parent, p, u, m, a)
     radial = to_m.mul_(_inverse(m))
