@@ -127,7 +127,9 @@ def test_losses_of_one_batch_entry_come_from_the_trace():
     synthesis = fake_metamer()
     losses = torch.stack([torch.arange(1.0, N + 1), 10 * torch.arange(1.0, N + 1)], 1)
     trace = {"loss": losses, "penalty": torch.zeros(N, 2)}
-    synthesis.result = SimpleNamespace(trace=trace, status=["a", "b"], iterations=10, figures={"error": torch.tensor([1.0, 2.0])})
+    synthesis.result = SimpleNamespace(
+        trace=trace, status=["a", "b"], iterations=10, figures={"error": torch.tensor([1.0, 2.0])}
+    )
     figure = mm.plot.synthesis_status(synthesis, batch_idx=1, included_plots=["synthesis_loss"])
     assert np.array_equal(figure.axes[0].lines[0].get_ydata(), losses[:, 1])
     assert figure.get_suptitle() == "SimpleNamespace: b, 10 iterations, error 2"
