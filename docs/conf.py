@@ -25,10 +25,10 @@ author = "The metameric developers"
 release = version = metameric.__version__
 extensions = [
     "command_line",
+    "mathtext",
     "reference",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "myst_parser",
@@ -46,6 +46,8 @@ napoleon_numpy_docstring = True
 default_role = "code"
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": True}
+html_math_renderer = "mathtext"
+html_css_files = ["metameric.css"]
 html_title = "metameric"
 exclude_patterns = ["_build", "examples", "api/generated/.placeholder"]
 suppress_warnings = ["config.cache"]

@@ -41,7 +41,7 @@ fig = mm.plot.eigendistortion_imshow_all(eigendistortion, eigenindex=[0, 1, -2, 
 # Thresholds
 # ----------
 #
-# The length at which the model would just tell the changed image from the original, :math:`1 / \sqrt{v^\\top F v}`,
+# The length at which the model would just tell the changed image from the original, :math:`1 / \sqrt{v^\top F v}`,
 # can be compared with people's thresholds.
 
 print(

@@ -8,7 +8,7 @@ when something moves, its geodesic moves; if not, it fades (Hénaff & Simoncelli
 
 **Mathematics.** With fixed ends, minimise the energy of the path in response space,
 
-.. math:: E = \\sum_t |f(x_{t+1}) - f(x_t)|^2 \\; \\ge \\; |f(b) - f(a)|^2 / T .
+.. math:: E = \\sum_t |f(x_{t+1}) - f(x_t)|^2 \\; \\geq \\; |f(b) - f(a)|^2 / T .
 
 The bound gives a certificate: at an optimality gap of 1 no path is better.
 """
