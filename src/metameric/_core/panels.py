@@ -22,6 +22,12 @@ class ImagePanel:
 
     `image` is (channel, height, width) with one channel (mapped through a colour map) or with three or four
     (colour, values in [0, 1]). `vrange` is a pair or a rule of `metameric.plot.imshow`.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> mm.plot.ImagePanel("synthesis_imshow", torch.rand(1, 8, 8), "Metamer", vrange=(0, 1)).name
+    'synthesis_imshow'
     """
 
     name: str
@@ -48,7 +54,15 @@ class CurvesPanel:
 
 @dataclass(frozen=True)
 class RepresentationPanel:
-    """Parts of a representation by name: (n,) becomes a stem plot, (height, width) a map."""
+    """Parts of a representation by name: (n,) becomes a stem plot, (height, width) a map.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> panel = mm.plot.RepresentationPanel("energy", {"scales": torch.rand(4), "coarse": torch.rand(8, 8)})
+    >>> list(panel.parts)
+    ['scales', 'coarse']
+    """
 
     name: str
     parts: Mapping[str, Tensor]
@@ -58,7 +72,14 @@ class RepresentationPanel:
 
 @dataclass(frozen=True)
 class HistogramPanel:
-    """Named sets of values of any shape, whose distributions are compared."""
+    """Named sets of values of any shape, whose distributions are compared.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> list(mm.plot.HistogramPanel("synthesis_histogram", {"target": torch.rand(8, 8)}).values)
+    ['target']
+    """
 
     name: str
     values: Mapping[str, Tensor]

@@ -50,7 +50,14 @@ class Free:
 
 @dataclass(frozen=True)
 class Box:
-    """Every value between `low` and `high`."""
+    """Every value between `low` and `high`.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> mm.Box(0, 1).move(torch.tensor([[0.5, 0.5]]), torch.tensor([[0.1, 2.0]]))
+    tensor([[0.6000, 1.0000]])
+    """
 
     low: Number = 0.0
     high: Number = 1.0
