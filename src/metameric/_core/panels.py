@@ -41,6 +41,12 @@ class CurvesPanel:
     """Named series over the iterations of a synthesis, each (iterations,), drawn into one set of axes.
 
     `log` asks for a logarithmic axis (used where all values allow it); `iteration` is the one to mark.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> mm.plot.CurvesPanel("synthesis_loss", {"loss": torch.tensor([3.0, 2.0, 1.0])}).ylabel
+    'Loss'
     """
 
     name: str
