@@ -36,4 +36,4 @@ bench: $(READY)
 	for table in benchmarks/[a-z]*.py; do $(BIN)/python $$table || exit 1; done
 
 clean:
-	rm -rf $(VENV) build dist docs/_build demo
+	rm -rf $(VENV) build dist docs/_build docs/gallery docs/api/generated demo
