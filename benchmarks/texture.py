@@ -84,7 +84,7 @@ def table(quick: bool) -> Table:
             CURVES[picture][f"metameric, {start}"] = curve
             spent = reached(curve, goal)
             row = {"start error": f"{curve[0][1]:.3g}", "error after 15 s": f"{at(curve, 15):.3g}"}
-            row |= {"MATLAB 15 s": MATLAB.get(picture, "-"), f"plenoptic {peer_seconds:g} s": f"{goal:.3g}"}
+            row |= {"MATLAB 15 s": str(MATLAB.get(picture, "-")), f"plenoptic {peer_seconds:g} s": f"{goal:.3g}"}
             row["time to that"] = duration(spent) if spent < float("inf") else f"> {our_seconds:g} s"
             row["ratio"] = f"{peer[-1][0] / spent:.0f}" if spent < float("inf") else "-"
             result.add((picture, start), row)
