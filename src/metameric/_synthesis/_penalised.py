@@ -45,7 +45,7 @@ class Penalised(IterativeSynthesis):
         if constraint is not None:
             return constraint
         bounds = bounds_of(self._penalty_function)
-        # Against a stiff penalty L-BFGS needs several times as many steps as within the bounds it stands for.
+        # Against a stiff penalty L-BFGS all but stalls; within the bounds that it stands for it does not.
         if bounds is None or self._penalty_lambda == 0 or isinstance(self._solver, TorchOptim):
             return FREE
         return Box(*bounds) if within(self._image, bounds) else FREE
