@@ -29,5 +29,6 @@ def images() -> None:
     """List the bundled images, with their sizes."""
     data = importlib.import_module("metameric.data")
     for name in data.available():
-        _, channels, height, width = data.image(name, as_gray=False).shape
-        typer.echo(f"{name:24}{height:>6} x {width:<6}{'colour' if channels == 3 else 'grey'}")
+        rgb = data.image(name, as_gray=False)
+        grey = bool((rgb == rgb[:, :1]).all())
+        typer.echo(f"{name:24}{rgb.shape[2]:>6} x {rgb.shape[3]:<6}{'grey' if grey else 'colour'}")

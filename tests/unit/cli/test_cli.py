@@ -198,7 +198,9 @@ def test_models_and_images_are_listed(capsys):
     assert "LuminanceGainControl" in listed
     assert "pretrained=False" in listed
     assert run(["images"]) == 0
-    assert "camera" in capsys.readouterr().out
+    kinds = {line.split()[0]: line.split()[-1] for line in capsys.readouterr().out.splitlines()}
+    assert kinds["camera"] == kinds["shepp_logan_phantom"] == "grey"
+    assert kinds["coffee"] == "colour"
 
 
 def test_interrupt_writes_what_there_is(tmp_path):
