@@ -191,3 +191,16 @@ def test_validate_convert_tensor_dict():
 def test_errors_are_also_metamerics_own():
     with pytest.raises(MetamericError):
         validate_model(lambda x: x.sum())
+
+
+def test_a_model_of_another_precision_is_named():
+    with pytest.raises(
+        ValueError, match=r"Linear holds torch.float32 parameters .* stimulus is torch.float64.*model.to"
+    ):
+        validate_model(nn.Linear(8, 2), image_shape=(1, 8), image_dtype=torch.float64)
+
+
+def test_an_error_of_the_model_itself_says_what_it_was_given():
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied") as caught:
+        validate_model(nn.Linear(8, 2), image_shape=(1, 9))
+    assert caught.value.__notes__ == ["Linear was given a stimulus of shape (1, 9), torch.float32, cpu"]

@@ -70,7 +70,8 @@ class EigendistortionResult:
             lines += [self._row(i, j) for j in shown]
             sentences = dict.fromkeys(s.sentence for s in self.status[i] if not s.succeeded)
             lines += [f"  {sentence}" for sentence in sentences]
-            unseen = int((self.eigenvalues[i] <= self.residuals[i] * self.largest[i]).sum())
+            below = (self.eigenvalues[i] <= self.residuals[i] * self.largest[i]).tolist()
+            unseen = sum(low and status.succeeded for low, status in zip(below, self.status[i], strict=True))
             if unseen:
                 lines.append(
                     f"  {unseen} cannot be told from 0: changes that the model does not see, as is any mixture of them"

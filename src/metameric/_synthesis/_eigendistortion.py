@@ -211,6 +211,10 @@ class Eigendistortion(Archived):
             config=vars(self._options),
         )
 
+    def summary(self) -> str:
+        """Return a few lines that say what was found and how far it can be trusted."""
+        return self.result.summary()
+
     @property
     def image(self) -> Tensor:
         """The stimuli, (batch, ...)."""

@@ -42,8 +42,12 @@ def probe(model: Callable[..., Any], stimulus: Tensor, options: Mapping[str, Any
     before = stimulus.detach().clone()
     given = before.clone().requires_grad_()
     with torch.random.fork_rng(devices=_cuda_devices(stimulus)):
-        with torch.enable_grad():
-            response = model(given * 1, **options)
+        try:
+            with torch.enable_grad():
+                response = model(given * 1, **options)
+        except RuntimeError as error:
+            _explain(error, model, name, stimulus)
+            raise
         second_input = before.clone()
         with torch.no_grad():
             again = model(second_input, **options)
@@ -57,6 +61,17 @@ def probe(model: Callable[..., Any], stimulus: Tensor, options: Mapping[str, Any
         wrote_on_input=not torch.equal(second_input, before),
         training_layers=_training_layers(model),
     )
+
+
+def _explain(error: RuntimeError, model: object, name: str, stimulus: Tensor) -> None:
+    """Raise a clearer error where precision or device is to blame; otherwise note what the model was given."""
+    held = next(iter(model.parameters()), None) if isinstance(model, nn.Module) else None
+    if held is not None and held.is_floating_point() and (held.dtype, held.device) != (stimulus.dtype, stimulus.device):
+        raise ModelError(
+            f"{name} holds {held.dtype} parameters on {held.device} but the stimulus is {stimulus.dtype} on "
+            f"{stimulus.device}; expected the same (convert one of them, for instance with model.to({stimulus.dtype}))."
+        ) from error
+    error.add_note(f"{name} was given a stimulus of shape {tuple(stimulus.shape)}, {stimulus.dtype}, {stimulus.device}")
 
 
 def check(facts: Facts) -> Tensor:

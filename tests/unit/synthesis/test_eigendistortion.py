@@ -265,3 +265,11 @@ def test_random_state_is_left_alone():
     before = torch.get_rng_state()
     blurred(36).synthesize(progress=False, max_iter=2)
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_what_was_not_found_is_not_called_unseen():
+    model = mm.remove_grad(mm.models.OnOff((31, 31), pretrained=True)).eval()
+    eigendistortion = mm.Eigendistortion(mm.data.image("camera", size=32), model)
+    eigendistortion.synthesize("power", k=2, max_iter=20, progress=False)
+    assert "step limit" in eigendistortion.summary()
+    assert "cannot be told from 0" not in eigendistortion.summary()
