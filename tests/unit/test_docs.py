@@ -1,8 +1,11 @@
 """The documentation against the library: plenoptic's vocabulary, the reference, links between pages, guarantees."""
 
+import doctest
 import functools
 import importlib.util
 import re
+import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -107,6 +110,39 @@ def test_the_reference_has_every_public_name(tmp_path):
         listed = set((tmp_path / f"{package}.rst").read_text().split())
         names = [n for n in getattr(thing, "__all__", []) if not n.startswith("__")]
         assert {n for n in names if not (package == "metameric" and is_package(n))} <= listed
+
+
+def public_callables():
+    """Package, name -> the object, for every function and class that the reference shows."""
+    reference = module(DOCS / "_ext" / "reference.py")
+    named = [(package, name) for package in reference.PACKAGES for name in reference.public_names(package)]
+    found = {at: getattr(sys.modules[at[0]], at[1]) for at in named}
+    return {at: thing for at, thing in found.items() if callable(thing)}
+
+
+@functools.cache
+def doctests(name):
+    """Names in a module that have examples which the test run collects."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = doctest.DocTestFinder(recurse=True).find(sys.modules[name])
+    return {test.name for test in found if test.examples}
+
+
+def has_examples(thing):
+    written = re.search(r"^ *Examples\n *--------$", thing.__doc__ or "", re.MULTILINE)
+    return bool(written) and f"{thing.__module__}.{thing.__qualname__}" in doctests(thing.__module__)
+
+
+def test_every_public_name_has_an_example_that_is_run():
+    things = public_callables()
+    assert len(things) > 150
+    assert [".".join(at) for at, thing in things.items() if not has_examples(thing)] == []
+
+
+def test_a_missing_example_would_be_noticed():
+    assert not has_examples(metameric._core.errors.MetamericError)
+    assert not has_examples(examples)
 
 
 def test_every_guarantee_is_kept_by_a_test_that_exists():

@@ -10,7 +10,20 @@ from metameric._objective._jacobian import Response
 
 
 class ResponseNoise(ABC):
-    """Gaussian noise on the response, given by what its inverse covariance does."""
+    """Gaussian noise on the response, given by what its inverse covariance does.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> class PowerLaw(mm.ResponseNoise):
+    ...     def whiten(self, change, response):
+    ...         return change / response.square()  # variance grows with the square
+    ...     def __repr__(self):
+    ...         return "PowerLaw()"
+    >>> model, image = mm.problems.LinearModel(torch.eye(2)), torch.tensor([[1.0, 2.0]])
+    >>> mm.FisherInformation(model, image, noise=PowerLaw()).information(torch.tensor([[0.0, 1.0]]))
+    tensor([0.2500])
+    """
 
     @abstractmethod
     def whiten(self, change: Response, response: Response) -> Response:
@@ -68,6 +81,13 @@ class CorrelatedNoise(ResponseNoise):
     ----------
     covariance
         Symmetric positive definite, (response, response), the response flattened.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> noise = mm.CorrelatedNoise(torch.tensor([[2.0, 1.0], [1.0, 2.0]]))
+    >>> noise.whiten(torch.tensor([[1.0, 1.0]]), torch.zeros(1, 2))
+    tensor([[0.3333, 0.3333]])
     """
 
     def __init__(self, covariance: Tensor) -> None:
@@ -105,6 +125,13 @@ class PoissonNoise(ResponseNoise):
     Notes
     -----
     The information that lies in the variance itself is left out; for Poisson counts (scale 1) the result is exact.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> noise = mm.PoissonNoise(scale=1.5, floor=0.1)
+    >>> noise.whiten(torch.ones(1, 2), torch.tensor([[2.0, 0.0]]))
+    tensor([[0.3333, 6.6667]])
     """
 
     def __init__(self, scale: float = 1.0, floor: float = 0.0) -> None:

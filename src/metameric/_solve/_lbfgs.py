@@ -31,6 +31,14 @@ class LBFGS:
         Root-mean-square change made by the first trial step, as a fraction of the stimulus's root mean square.
     search
         The line search.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> metamer = mm.Metamer(torch.zeros(1, 4), mm.problems.LinearModel.random(2, 4))
+    >>> metamer.setup(solver=mm.LBFGS(history=20), seed=0)
+    >>> metamer.synthesize(progress=False).converged
+    True
     """
 
     history: int = 10

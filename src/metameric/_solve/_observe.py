@@ -13,7 +13,22 @@ if TYPE_CHECKING:
 
 
 class Observer:
-    """Base of the observers; every method may be left as it is."""
+    """Base of the observers; every method may be left as it is.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> class Count(mm.Observer):
+    ...     steps = 0
+    ...     def step(self, run):
+    ...         self.steps += 1
+    >>> count = Count()
+    >>> metamer = mm.Metamer(torch.zeros(1, 4), mm.problems.LinearModel.random(2, 4))
+    >>> metamer.setup(seed=0)
+    >>> result = metamer.synthesize(3, stop=mm.Never(), progress=False, observers=[count])
+    >>> count.steps
+    3
+    """
 
     def attach(self, owner: Any) -> None:
         """Called before `start` with the synthesis to which the run belongs."""

@@ -4,7 +4,16 @@ from enum import Enum
 
 
 class Status(Enum):
-    """How a synthesis ended. Each member carries a short code (used in tensors and files) and its sentence."""
+    """How a synthesis ended. Each member carries a short code (used in tensors and files) and its sentence.
+
+    Examples
+    --------
+    >>> import metameric as mm
+    >>> mm.Status.CONVERGED.succeeded, str(mm.Status.STEP_LIMIT)
+    (True, 'step limit')
+    >>> mm.Status.INTERRUPTED.sentence
+    'interrupted: everything up to the interruption is kept; ...'
+    """
 
     RUNNING = (0, "has not been run to an end")
     CONVERGED = (1, "converged: the stopping rule is satisfied")

@@ -54,7 +54,16 @@ class Both(Stop):
 
 @dataclass(frozen=True)
 class Below(Stop):
-    """Converged once a named value is at most `tolerance`, one for all problems or (batch,)."""
+    """Converged once a named value is at most `tolerance`, one for all problems or (batch,).
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> metamer = mm.Metamer(torch.zeros(1, 4), mm.problems.LinearModel.random(2, 4))
+    >>> metamer.setup(seed=0)
+    >>> metamer.synthesize(stop=mm.Below("error", 0.1), progress=False).converged
+    True
+    """
 
     name: str
     tolerance: float | Tensor
@@ -66,7 +75,16 @@ class Below(Stop):
 
 @dataclass(frozen=True)
 class SmallChange(Stop):
-    """Converged once a value has changed by less than `tolerance` over `window` points: plenoptic's rule."""
+    """Converged once a value has changed by less than `tolerance` over `window` points: plenoptic's rule.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> metamer = mm.Metamer(torch.zeros(1, 4), mm.problems.LinearModel.random(2, 4))
+    >>> metamer.setup(seed=0)
+    >>> metamer.synthesize(stop=mm.SmallChange(1e-4, window=5), progress=False).converged
+    True
+    """
 
     tolerance: float
     window: int
@@ -83,7 +101,17 @@ class SmallChange(Stop):
 
 @dataclass(frozen=True)
 class Plateau(Stop):
-    """Ended, but not converged: the best value fell by less than a fraction `fraction` over `window` points."""
+    """Ended, but not converged: the best value fell by less than a fraction `fraction` over `window` points.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> metamer = mm.Metamer(torch.zeros(1, 4), mm.problems.LinearModel.random(2, 4))
+    >>> metamer.setup(seed=0)
+    >>> stop = mm.Below("error", 1e-3) | mm.Plateau(0.01, window=20)
+    >>> metamer.synthesize(stop=stop, progress=False).status
+    [<Status.CONVERGED: ...>]
+    """
 
     fraction: float
     window: int
@@ -124,7 +152,16 @@ class Stationary(Stop):
 
 
 class Never(Stop):
-    """Go on to the step limit."""
+    """Go on to the step limit.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> metamer = mm.Metamer(torch.zeros(1, 4), mm.problems.LinearModel.random(2, 4))
+    >>> metamer.setup(seed=0)
+    >>> str(metamer.synthesize(3, stop=mm.Never(), progress=False).status[0])
+    'step limit'
+    """
 
     def __call__(self, trace: Trace) -> Tensor:
         """Return zeros."""

@@ -24,6 +24,15 @@ class TorchOptim:
         Classes (or factories) as `torch.optim` defines them.
     optimizer_kwargs, scheduler_kwargs
         Their options.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> metamer = mm.Metamer(torch.zeros(1, 4), mm.problems.LinearModel.random(2, 4))
+    >>> solver = mm.TorchOptim(torch.optim.Adam, {"lr": 0.01}, torch.optim.lr_scheduler.ExponentialLR, {"gamma": 0.99})
+    >>> metamer.setup(solver=solver, seed=0)
+    >>> metamer.synthesize(20, progress=False).iterations
+    20
     """
 
     optimizer: Any

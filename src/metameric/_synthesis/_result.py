@@ -32,6 +32,19 @@ class SynthesisResult:
         Steps taken.
     config
         Everything that determines the run: options, seeds, versions.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> metamer = mm.Metamer(torch.full((1, 4), 0.5), mm.problems.LinearModel.random(2, 4))
+    >>> metamer.setup(seed=0)
+    >>> result = metamer.synthesize(progress=False)
+    >>> result.converged, result.figures["relative_error"].shape
+    (True, torch.Size([1]))
+    >>> print(result.summary())
+    Metamer: 1 x (4,), torch.float32
+      converged: the stopping rule is satisfied
+    ...
     """
 
     method: str

@@ -17,32 +17,74 @@ DOWNLOADABLE_FILES: list[str] = []
 
 
 def einstein(as_gray: bool = True) -> Image:
-    """Return plenoptic's picture of Einstein, 256 x 256, from an installed plenoptic."""
+    """Return plenoptic's picture of Einstein, 256 x 256, from an installed plenoptic.
+
+    Examples
+    --------
+    >>> import importlib.util, metameric as mm
+    >>> if importlib.util.find_spec("plenoptic"):
+    ...     assert mm.data.einstein().shape == (1, 1, 256, 256)
+    """
     return _from_plenoptic("einstein.pgm", as_gray)
 
 
 def curie(as_gray: bool = True) -> Image:
-    """Return plenoptic's picture of Marie Curie, 256 x 256, from an installed plenoptic."""
+    """Return plenoptic's picture of Marie Curie, 256 x 256, from an installed plenoptic.
+
+    Examples
+    --------
+    >>> import importlib.util, metameric as mm
+    >>> if importlib.util.find_spec("plenoptic"):
+    ...     assert mm.data.curie().shape == (1, 1, 256, 256)
+    """
     return _from_plenoptic("curie.pgm", as_gray)
 
 
 def parrot(as_gray: bool = True) -> Image:
-    """Return plenoptic's picture of a parrot, 254 x 266, from an installed plenoptic."""
+    """Return plenoptic's picture of a parrot, 254 x 266, from an installed plenoptic.
+
+    Examples
+    --------
+    >>> import importlib.util, metameric as mm
+    >>> if importlib.util.find_spec("plenoptic"):
+    ...     assert mm.data.parrot().shape == (1, 1, 254, 266)
+    """
     return _from_plenoptic("parrot.png", as_gray)
 
 
 def reptile_skin(as_gray: bool = True) -> Image:
-    """Return plenoptic's texture of a reptile's skin, 256 x 256, from an installed plenoptic."""
+    """Return plenoptic's texture of a reptile's skin, 256 x 256, from an installed plenoptic.
+
+    Examples
+    --------
+    >>> import importlib.util, metameric as mm
+    >>> if importlib.util.find_spec("plenoptic"):
+    ...     assert mm.data.reptile_skin().shape == (1, 1, 256, 256)
+    """
     return _from_plenoptic("reptile_skin.pgm", as_gray)
 
 
 def color_wheel(as_gray: bool = False) -> Image:
-    """Return plenoptic's colour wheel, 600 x 600, from an installed plenoptic (`colorwheel` is always there)."""
+    """Return plenoptic's colour wheel, 600 x 600, from an installed plenoptic (`colorwheel` is always there).
+
+    Examples
+    --------
+    >>> import importlib.util, metameric as mm
+    >>> if importlib.util.find_spec("plenoptic"):
+    ...     assert mm.data.color_wheel().shape == (1, 3, 600, 600)
+    """
     return _from_plenoptic("color_wheel.jpg", as_gray)
 
 
 def macaque(as_gray: bool = False) -> Image:
-    """Return plenoptic's self-portrait of a macaque, 1500 x 1085, from an installed plenoptic."""
+    """Return plenoptic's self-portrait of a macaque, 1500 x 1085, from an installed plenoptic.
+
+    Examples
+    --------
+    >>> import importlib.util, metameric as mm
+    >>> if importlib.util.find_spec("plenoptic"):
+    ...     assert mm.data.macaque().shape == (1, 3, 1500, 1085)
+    """
     return _from_plenoptic("macaca_nigra_self-portrait.jpg", as_gray)
 
 

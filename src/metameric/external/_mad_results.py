@@ -80,6 +80,19 @@ def plot_MAD_results(
     Notes
     -----
     Wang and Simoncelli (2008), "Maximum differentiation (MAD) competition", Journal of Vision 8(12):8.
+
+    Examples
+    --------
+    >>> import tempfile, imageio.v3 as imageio, numpy as np, scipy.io, metameric as mm
+    >>> image = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    >>> names = ["im_init", "im_fixmse_maxssim", "im_fixmse_minssim", "im_fixssim_minmse", "im_fixssim_maxmse"]
+    >>> numbers = dict.fromkeys(["maxssim", "minssim", "minmse", "maxmse", "FIX_MSE", "FIX_SSIM"], 0.5)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     imageio.imwrite(f"{folder}/samp1.tif", image)
+    ...     scipy.io.savemat(f"{folder}/samp1_L8_results.mat", {**dict.fromkeys(names, image), **numbers})
+    ...     figure, results = mm.external.plot_MAD_results("samp1", results_dir=folder, ssim_images_dir=folder)
+    >>> results["L8"]["maxssim"]
+    0.5
     """
     if original_image not in NAMES:
         raise InputError(f"original_image is {original_image!r}; expected one of {', '.join(NAMES)}.")

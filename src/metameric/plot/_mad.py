@@ -49,6 +49,20 @@ def mad_imshow_all(
     ------
     InputError
         If the four do not have the same image.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> from metameric.metric import mse, ssim
+    >>> image = torch.rand(1, 1, 16, 16)
+    >>> mads = []
+    >>> for driven, held in ((mm.metric.as_distance(ssim), mse), (mse, mm.metric.as_distance(ssim))):
+    ...     for minmax in ("min", "max"):
+    ...         mads.append(mm.MADCompetition(image, driven, held, minmax))
+    ...         mads[-1].setup(0.1)
+    ...         _ = mads[-1].synthesize(2, progress=False)
+    >>> ssim_min, ssim_max, mse_min, mse_max = mads
+    >>> figure = mm.plot.mad_imshow_all(ssim_min, mse_min, ssim_max, mse_max, "1 - SSIM", "MSE")
     """
     four = (mad_metric1_min, mad_metric1_max, mad_metric2_min, mad_metric2_max)
     _check_same_image(four)
@@ -97,6 +111,20 @@ def mad_loss_all(
     ------
     InputError
         If the four do not have the same image.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> from metameric.metric import mse, ssim
+    >>> image = torch.rand(1, 1, 16, 16)
+    >>> mads = []
+    >>> for driven, held in ((mm.metric.as_distance(ssim), mse), (mse, mm.metric.as_distance(ssim))):
+    ...     for minmax in ("min", "max"):
+    ...         mads.append(mm.MADCompetition(image, driven, held, minmax))
+    ...         mads[-1].setup(0.1)
+    ...         _ = mads[-1].synthesize(2, progress=False)
+    >>> ssim_min, ssim_max, mse_min, mse_max = mads
+    >>> figure = mm.plot.mad_loss_all(ssim_min, mse_min, ssim_max, mse_max, "1 - SSIM", "MSE")
     """
     four = (mad_metric1_min, mad_metric1_max, mad_metric2_min, mad_metric2_max)
     _check_same_image(four)

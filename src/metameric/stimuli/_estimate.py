@@ -27,6 +27,16 @@ class Estimate:
         Of the whole plan, at most: as if every trial took all of its iterations.
     bytes
         On disk, about.
+
+    Examples
+    --------
+    >>> import metameric as mm
+    >>> spec = mm.stimuli.Specification(
+    ...     images=["camera"], models=["Gaussian"], methods=["metamer"], seeds=[0, 1], size=16
+    ... )
+    >>> found = mm.stimuli.estimate(mm.stimuli.plan(spec))
+    >>> found.groups[0]["trials"], found.seconds > 0
+    (2, True)
     """
 
     groups: list[dict[str, Any]]
@@ -49,6 +59,17 @@ def estimate(plan: Plan, workers: int = 1, waiting: Sequence[Trial] | None = Non
         How many share the work.
     waiting
         The trials to count; all of them by default.
+
+    Examples
+    --------
+    >>> import metameric as mm
+    >>> spec = mm.stimuli.Specification(
+    ...     images=["camera"], models=["Gaussian"], methods=["metamer"], seeds=[0, 1], size=16
+    ... )
+    >>> print(mm.stimuli.estimate(mm.stimuli.plan(spec)))
+    model     method   shape        trials  seconds
+    Gaussian  metamer  1 x 16 x 16  2 ...
+    at most ... s, about ... on disk
     """
     groups: dict[tuple[str, str, tuple[int, ...]], list[Trial]] = {}
     for trial in plan.trials if waiting is None else waiting:

@@ -23,7 +23,18 @@ AnyMethod = MetamerMethod | EigendistortionMethod | MADMethod
 
 @dataclass(frozen=True)
 class Trial:
-    """One synthesis of a set. Its key is the hash of everything that determines its outcome."""
+    """One synthesis of a set. Its key is the hash of everything that determines its outcome.
+
+    Examples
+    --------
+    >>> import metameric as mm
+    >>> spec = mm.stimuli.Specification(
+    ...     images=["camera"], models=["Gaussian"], methods=["metamer"], seeds=[0, 1], size=16
+    ... )
+    >>> trial = mm.stimuli.plan(spec).trials[1]
+    >>> trial.factors["image"], trial.factors["seed"], trial.shape
+    ('camera', 1, (1, 16, 16))
+    """
 
     key: str
     image: ImageSource
@@ -89,6 +100,17 @@ class Plan:
         Behaviours of their models.
     notes
         What a reader of the plan should know.
+
+    Examples
+    --------
+    >>> import metameric as mm
+    >>> spec = mm.stimuli.Specification(
+    ...     images=["camera"], models=["Gaussian"], methods=["metamer"], seeds=[0, 1], size=16
+    ... )
+    >>> print(mm.stimuli.plan(spec))
+    2 trials in 1 groups
+      model     method   shape        trials
+      Gaussian  metamer  1 x 16 x 16  2
     """
 
     specification: Specification

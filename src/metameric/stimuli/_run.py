@@ -100,7 +100,19 @@ def retry(
     resources: dict[str, float] | None = None,
     progress: bool | None = True,
 ) -> SetStatus:
-    """Run the set in a folder again, trials that failed included; arguments as for `run`."""
+    """Run the set in a folder again, trials that failed included; arguments as for `run`.
+
+    Examples
+    --------
+    >>> import tempfile, metameric as mm
+    >>> spec = mm.stimuli.Specification(
+    ...     images=["camera"], models=["Gaussian"], methods=["metamer"], seeds=[0, 1], size=16
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = mm.stimuli.run(spec, folder, progress=False)
+    ...     mm.stimuli.retry(folder, progress=False).failed
+    0
+    """
     store = Store(folder)
     specification = store.plan().specification
     specification._text = (store.folder / "specification.yaml").read_text(encoding="utf-8")

@@ -31,6 +31,17 @@ class SetStatus:
         Time that finished trials took, all workers together.
     interrupted
         Whether the run was ended by Ctrl-C.
+
+    Examples
+    --------
+    >>> import tempfile, metameric as mm
+    >>> spec = mm.stimuli.Specification(
+    ...     images=["camera"], models=["Gaussian"], methods=["metamer"], seeds=[0, 1], size=16
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     found = mm.stimuli.run(spec, folder, progress=False)
+    >>> found.planned, found.converged, found.complete
+    (2, 2, True)
     """
 
     folder: str

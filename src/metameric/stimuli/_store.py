@@ -80,6 +80,11 @@ class Store:
         except filelock.Timeout as error:
             who = json.loads(note.read_text()) if note.is_file() else {}
             where = f" (process {who['process']} on {who['host']})" if who else ""
+            if who.get("process") == os.getppid() and who.get("host") == platform.node():
+                raise StateError(
+                    f"this process is a worker of the run of {self.folder} and was about to run it once more, since it "
+                    'imports your script. Put what the script does below `if __name__ == "__main__":`.'
+                ) from error
             raise StateError(
                 f"{self.folder} is being written by another runner{where}; wait until it has ended, or end it."
             ) from error

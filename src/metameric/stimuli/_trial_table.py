@@ -144,7 +144,21 @@ def _trial(shown: list[str], answer: str, first: str, second: str, factors: dict
 
 
 def write_trial_table(path: str | Path, trials: Sequence[dict[str, Any]]) -> None:
-    """Write trials as CSV (conditions of PsychoPy) or JSON (timeline variables of jsPsych), by the file's ending."""
+    """Write trials as CSV (conditions of PsychoPy) or JSON (timeline variables of jsPsych), by the file's ending.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, metameric as mm
+    >>> spec = mm.stimuli.Specification(
+    ...     images=["camera"], models=["Gaussian"], methods=["metamer"], seeds=[0, 1], size=16
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = mm.stimuli.run(spec, folder, progress=False)
+    ...     trials = mm.stimuli.trial_table(folder, "abx")
+    ...     mm.stimuli.write_trial_table(f"{folder}/trials.csv", trials)
+    ...     pathlib.Path(folder, "trials.csv").read_text().count("abx") == len(trials)
+    True
+    """
     file = Path(path)
     if file.suffix == ".json":
         write_json(file, list(trials))

@@ -38,6 +38,18 @@ class Verification:
         How many stimuli were measured again.
     waiting
         Trials that are not finished.
+
+    Examples
+    --------
+    >>> import tempfile, metameric as mm
+    >>> spec = mm.stimuli.Specification(
+    ...     images=["camera"], models=["Gaussian"], methods=["metamer"], seeds=[0, 1], size=16
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = mm.stimuli.run(spec, folder, progress=False)
+    ...     found = mm.stimuli.verify(folder)
+    >>> found.clean, found.trials, found.files
+    (True, 2, 6)
     """
 
     problems: list[str]
