@@ -61,22 +61,28 @@ class TestExciting:
 
     def test_contrast_within_a_range(self, dtype):
         # The optimum is an affine function of the weights, clipped: found here by bisection of its slope.
-        w = randn(16, 16, dtype=torch.float64)
-        w = w - w.flip(0).flip(1)  # odd, so that the clipped function has its mean at the middle
-        low, high = 0.0, 100.0
+        w = randn(30, 16, 16, dtype=torch.float64)
+        w = w - w.flip(1).flip(2)  # odd, so that the clipped function has its mean at the middle
+        low, high = torch.zeros(30, 1, 1).double(), torch.full((30, 1, 1), 100.0).double()
         for _ in range(100):
             slope = (low + high) / 2
-            wide = (slope * w).clamp(-0.5, 0.5).std(correction=0) > 0.3
-            low, high = (low, slope) if wide else (slope, high)
+            wide = (slope * w).clamp(-0.5, 0.5).std((1, 2), correction=0, keepdim=True) > 0.3
+            low, high = torch.where(wide, low, slope), torch.where(wide, slope, high)
         best = 0.5 + (low * w).clamp(-0.5, 0.5)
-        w = w.to(dtype)
         mei = mm.MostExcitingInput(
-            lambda x: (w * x).sum((1, 2, 3)), (1, 1, 16, 16), mean=0.5, std=0.3, allowed_range=(0, 1), dtype=dtype
+            lambda x, w: (w * x[:, 0]).sum((1, 2)),
+            (30, 1, 16, 16),
+            mean=0.5,
+            std=0.3,
+            allowed_range=(0, 1),
+            data={"w": w.to(dtype)},
+            dtype=dtype,
         )
         result = mei.synthesize(**QUIET)
+        assert result.converged
         assert mei.stimulus.min() >= 0 and mei.stimulus.max() <= 1
-        assert result.figures["off_ContrastSphere"] < 1e-4
-        assert torch.allclose((w * mei.stimulus).sum(), (w * best.to(dtype)).sum(), rtol=1e-3)
+        assert (result.figures["off_ContrastSphere"] < 1e-6).all()
+        assert torch.allclose((w * mei.stimulus[:, 0].double()).sum((1, 2)), (w * best).sum((1, 2)), rtol=1e-5)
 
     def test_contrast_inside_a_mask(self, dtype):
         w = randn(8, 8, dtype=dtype)

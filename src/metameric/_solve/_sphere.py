@@ -58,7 +58,7 @@ class ContrastSphere(Projected):
 
     def project(self, x: Tensor) -> Tensor:
         """Return the nearest stimuli on the set."""
-        inside = self._inside(x)
+        inside = self.inside(x)
         centre, centred = _centred(x, inside)
         scale = self.std / _rms(centred, inside).clamp(min=torch.finfo(x.dtype).tiny)
         target = centre if self.mean is None else torch.full_like(centre, self.mean)
@@ -67,14 +67,15 @@ class ContrastSphere(Projected):
 
     def tangent(self, x: Tensor, direction: Tensor) -> Tensor:
         """Drop what would change mean or contrast."""
-        inside = self._inside(x)
+        inside = self.inside(x)
         within = direction if inside is None else torch.where(inside, direction, 0)
         if self.mean is not None:
             within = _centred(within, inside)[1]
         within = _perpendicular(within, _centred(x, inside)[1])
         return within if inside is None else torch.where(inside, within, direction)
 
-    def _inside(self, x: Tensor) -> Tensor | None:
+    def inside(self, x: Tensor) -> Tensor | None:
+        """Return where mean and contrast are measured, of the shape of `x`; None is everywhere."""
         return None if self.mask is None else self.mask.to(x.device).bool().expand(x.shape)
 
 
@@ -186,7 +187,7 @@ def _centred(x: Tensor, inside: Tensor | None) -> tuple[Tensor, Tensor]:
 
 
 def _rms(centred: Tensor, inside: Tensor | None) -> Tensor:
-    count = rows(centred).shape[1] if inside is None else rows(inside).sum(1)
+    count = rows(centred).shape[1] if inside is None else rows(inside).sum(1).to(centred)
     return norm(centred) / count**0.5
 
 

@@ -6,15 +6,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from metameric._solve._constraint import Constraint, Curved
+from metameric._solve._bounded import BoundedContrast
+from metameric._solve._constraint import Box, Constraint, Curved
+from metameric._solve._sphere import ContrastSphere
 
 SWEEPS = 30
 TANGENT_SWEEPS = 4
+# Relative change of any element below which further sweeps do nothing.
+AT_REST = 1e-7
 
 
 @dataclass(frozen=True)
 class Intersection:
     """Stimuli that satisfy several constraints: alternating projections, the last constraint exactly.
+
+    A `ContrastSphere` and a `Box` are one set here, on which projections are exact.
 
     Parameters
     ----------
@@ -38,10 +44,13 @@ class Intersection:
 
     def project(self, x: Tensor) -> Tensor:
         """Return stimuli on all sets, or as near as alternating brings them."""
-        still = torch.zeros_like(x)
-        for _ in range(SWEEPS if len(self.constraints) > 1 else 1):
-            for constraint in self.constraints:
+        still, members = torch.zeros_like(x), self._members
+        for _ in range(SWEEPS if len(members) > 1 else 1):
+            before = x.detach()
+            for constraint in members:
                 x = constraint.move(x, still)
+            if torch.allclose(before, x.detach(), rtol=AT_REST, atol=0):
+                break
         return x
 
     def move(self, x: Tensor, step: Tensor) -> Tensor:
@@ -50,17 +59,27 @@ class Intersection:
 
     def tangent(self, x: Tensor, direction: Tensor) -> Tensor:
         """Return the part of `direction` that all constraints leave open."""
-        for _ in range(TANGENT_SWEEPS if len(self.constraints) > 1 else 1):
-            for constraint in self.constraints:
+        members = self._members
+        for _ in range(TANGENT_SWEEPS if len(members) > 1 else 1):
+            for constraint in members:
                 direction = constraint.tangent(x, direction)
         return direction
 
     def intrinsic(self, x: Tensor, gradient: Tensor) -> Tensor:
         """Return the gradient's part along the curved sets."""
-        for constraint in self.constraints:
+        for constraint in self._members:
             if isinstance(constraint, Curved):
                 gradient = constraint.intrinsic(x, gradient)
         return gradient
+
+    @property
+    def _members(self) -> tuple[Constraint, ...]:
+        spheres = [c for c in self.constraints if isinstance(c, ContrastSphere)]
+        boxes = [c for c in self.constraints if isinstance(c, Box)]
+        if len(spheres) != 1 or len(boxes) != 1:
+            return self.constraints
+        both = BoundedContrast(spheres[0], boxes[0])
+        return tuple(both if c is boxes[0] else c for c in self.constraints if c is not spheres[0])
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from metameric._solve._coarse_to_fine import CoarseToFine
 from metameric._solve._constraint import Box, Constraint
 from metameric._solve._schedule import Schedule
 from metameric._solve._status import Status
-from metameric._solve._stop import Plateau, Stationary, Stop
+from metameric._solve._stop import Below, Plateau, Stationary, Stop
 from metameric._solve._together import Intersection
 from metameric._synthesis._synthesis import Synthesis
 from metameric.validate._probe import check, probe
@@ -127,7 +127,10 @@ class ControversialStimuli(Synthesis):
         return CoarseToFine(len(self._sharpness), 1e-2, 5, enough=None)
 
     def _stop(self, window: int) -> Stop:
-        return Stationary(1e-4) | Plateau(1e-3, window, status=Status.CONVERGED)
+        # Scores are pure numbers: where a step across the range changes them by rounding alone, they are at their best.
+        low, high = self._allowed_range
+        flat = Below("gradient_norm", 100 * torch.finfo(self._blank.dtype).eps / (high - low))
+        return flat | Stationary(1e-4) | Plateau(1e-3, window, status=Status.CONVERGED)
 
     # Reading --------------------------------------------------------------------------------------------------------
 

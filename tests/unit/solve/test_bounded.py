@@ -1,0 +1,69 @@
+"""The nearest stimulus of given mean and contrast within a range."""
+
+import pytest
+import torch
+
+import metameric as mm
+from metameric._solve._constraint import distance_to
+
+MASK = torch.arange(64).reshape(8, 8) % 3 > 0
+SPHERES = {
+    "mean": mm.ContrastSphere(0.4, 0.3),
+    "free mean": mm.ContrastSphere(None, 0.3),
+    "mask": mm.ContrastSphere(0.5, 0.2, MASK),
+    "nearly binary": mm.ContrastSphere(0.5, 0.49),
+}
+
+
+@pytest.fixture(params=SPHERES.values(), ids=SPHERES.keys())
+def sphere(request):
+    return request.param
+
+
+def both(sphere):
+    return mm.Intersection(sphere, mm.Box(0.0, 1.0))
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 100.0])
+def test_projections_are_on_both_sets(sphere, size, dtype, rng):
+    y = 0.3 + size * torch.randn(5, 1, 8, 8, dtype=dtype, generator=rng)
+    x = both(sphere).project(y)
+    assert x.min() >= 0 and x.max() <= 1
+    assert (distance_to(sphere, x) < 10 * torch.finfo(dtype).eps).all()
+    assert torch.allclose(both(sphere).project(x), x, atol=1e-5 if dtype == torch.float32 else 1e-12)
+
+
+def test_nothing_on_both_sets_is_nearer(rng):
+    sphere, y = mm.ContrastSphere(0.4, 0.3), torch.randn(1, 1, 8, 8, dtype=torch.float64, generator=rng)
+    x = both(sphere).project(y)
+    others = both(sphere).project(x + torch.randn(500, 1, 8, 8, dtype=torch.float64, generator=rng) / 10)
+    assert (distance_to(sphere, others) < 1e-12).all()
+    assert ((others - y).square().sum((1, 2, 3)) > (x - y).square().sum()).all()
+
+
+def test_projections_are_differentiable(sphere, rng):
+    y = torch.randn(2, 8, 8, dtype=torch.float64, generator=rng, requires_grad=True)
+    assert torch.autograd.gradcheck(both(sphere).project, y, atol=1e-5)
+
+
+def test_open_directions_leave_neither_set(sphere, rng):
+    constraint = both(sphere)
+    x = constraint.project(torch.randn(3, 1, 8, 8, dtype=torch.float64, generator=rng))
+    assert ((x == 0) | (x == 1)).any()
+    d = torch.randn(x.shape, dtype=torch.float64, generator=rng)
+    along = constraint.tangent(x, d)
+    assert torch.allclose(constraint.tangent(x, along), along, atol=1e-10)
+    assert torch.allclose(constraint.project(x + 1e-7 * along), x + 1e-7 * along, atol=1e-12)
+    # The nearest point of a cone: what was taken away is perpendicular to it, and at no sharp angle to any other.
+    taken = (d - along).flatten(1)
+    assert torch.allclose((taken * along.flatten(1)).sum(1), torch.zeros(3, dtype=torch.float64), atol=1e-9)
+    for _ in range(20):
+        other = constraint.tangent(x, torch.randn(x.shape, dtype=torch.float64, generator=rng)).flatten(1)
+        assert ((taken * other).sum(1) < 1e-9).all()
+
+
+def test_members_beside_the_pair_hold_too(rng):
+    fixed = mm.FixedPixels(~MASK, 0.5)
+    constraint = mm.Intersection(SPHERES["mask"], mm.Box(0.0, 1.0), fixed)
+    x = constraint.project(torch.randn(2, 1, 8, 8, dtype=torch.float64, generator=rng))
+    assert all((distance_to(c, x) < 1e-12).all() for c in constraint.constraints)
