@@ -2,12 +2,10 @@
 
 import csv
 import importlib
-import importlib.util
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from metameric._core.errors import FileError
 from metameric.io._atomic import replacing
 from metameric.stimuli._files import write_text
 from metameric.stimuli._plan import Plan, Trial
@@ -70,33 +68,19 @@ def columns(rows: Sequence[Row]) -> list[str]:
 
 
 def write_manifest(store: Store, rows: Sequence[Row]) -> None:
-    """Write manifest.csv, and manifest.parquet where pyarrow is installed."""
+    """Write manifest.csv and manifest.parquet."""
     names = columns(rows)
     text = io.StringIO()
     writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_text(store.folder / "manifest.csv", text.getvalue())
-    if has_parquet():
-        _write_parquet(store, rows, names)
-
-
-def has_parquet() -> bool:
-    """Whether the package that writes Parquet is installed."""
-    return importlib.util.find_spec("pyarrow") is not None
+    _write_parquet(store, rows, names)
 
 
 def _write_parquet(store: Store, rows: Sequence[Row], names: Sequence[str]) -> None:
     arrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+    # An empty cell of the CSV file is no value here, so that columns of numbers stay numbers.
     table = {name: [None if row.get(name, "") == "" else row[name] for row in rows] for name in names}
     with replacing(store.folder / "manifest.parquet") as temporary:
         parquet.write_table(arrow.table(table), temporary)
-
-
-def read_manifest(store: Store) -> list[dict[str, str]]:
-    """Return the rows of manifest.csv as text."""
-    file = store.folder / "manifest.csv"
-    if not file.is_file():
-        raise FileError(f"{store.folder} has no manifest.csv; `set run` writes it when it ends.")
-    with file.open(newline="", encoding="utf-8") as lines:
-        return list(csv.DictReader(lines))

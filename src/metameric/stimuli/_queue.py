@@ -1,7 +1,9 @@
 """Trials waiting to be done: their images are read when their turn comes, so that any number of them may wait."""
 
+import itertools
+import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 import yaml
@@ -10,20 +12,40 @@ from metameric.stimuli._plan import Plan, Trial
 from metameric.stimuli._specification import Specification
 from metameric.stimuli._work import Job
 
+# Per trial, batches of 64 x 64 images gain up to 16 of them, of 128 x 128 hardly beyond 4; from 256 x 256 on they lose.
+PIXELS = 2**17
+# A set in fewer pieces would leave workers idle.
+FEWEST_BATCHES = 4
+
+
+def batches(plan: Plan) -> list[list[Trial]]:
+    """Return all trials of a plan as they are synthesised together: whoever does it, and whatever is there already.
+
+    A batch's composition decides how its sums are rounded, which long runs amplify. So it hangs on the plan alone.
+    """
+    limit = plan.specification.batch_size
+    most = math.ceil(len(plan.trials) / FEWEST_BATCHES)
+    found = []
+    for group in plan.groups().values():
+        _, height, width = group[0].shape
+        size = limit or max(1, min(PIXELS // (height * width), most))
+        n = math.ceil(len(group) / size)
+        # Evenly, so that the last one is not a small rest.
+        bounds = [i * len(group) // n for i in range(n + 1)]
+        found += [group[first:last] for first, last in itertools.pairwise(bounds)]
+    return found
+
 
 class Queue:
     """Batches of trials of one group, each a job when it is taken out."""
 
-    def __init__(self, plan: Plan, trials: Sequence[Trial]) -> None:
+    def __init__(self, plan: Plan, trials: Collection[Trial]) -> None:
         self.specification = plan.specification
         self.waiting: deque[tuple[tuple[Trial, ...], int]] = deque()
-        groups: dict[object, list[Trial]] = {}
-        for trial in trials:
-            groups.setdefault(trial.group, []).append(trial)
-        size = self.specification.batch_size
-        for group in groups.values():
-            for first in range(0, len(group), size):
-                self.append(group[first : first + size])
+        wanted = {trial.key for trial in trials}
+        for batch in batches(plan):
+            if left := [trial for trial in batch if trial.key in wanted]:
+                self.append(left)
 
     def append(self, trials: Sequence[Trial], attempt: int = 1) -> None:
         """Let trials wait to be done together."""

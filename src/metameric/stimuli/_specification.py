@@ -111,7 +111,7 @@ class Specification(Entry):
     retries
         How often a trial that fails is tried again.
     batch_size
-        How many trials are synthesised together.
+        How many trials are synthesised together at most; by default as many as pay for images of their size.
 
     Examples
     --------
@@ -136,7 +136,7 @@ class Specification(Entry):
     files: list[FileKind] = Field(default=["png8", "png16", "safetensors"], min_length=1)
     display: Display | None = None
     retries: int = Field(default=1, ge=0)
-    batch_size: int = Field(default=16, ge=1)
+    batch_size: int | None = Field(default=None, ge=1)
     _text: str | None = PrivateAttr(None)
 
     @property
@@ -163,7 +163,7 @@ class Specification(Entry):
     def _names(cls, given: Any, info: Any) -> Any:
         key = "method" if info.field_name == "methods" else "name"
         given = [given] if isinstance(given, str | dict) else given
-        return [short(value, key) for value in given] if isinstance(given, list) else given
+        return [short(value, key) for value in given] if isinstance(given, list | tuple) else given
 
     @field_validator("seeds", "size", mode="before")
     @classmethod

@@ -1,7 +1,12 @@
-"""A folder with models of one's own: some fail on purpose."""
+"""A folder with models of one's own, of which some fail on purpose, and a Dask cluster started by hand."""
 
+import json
 import os
+import subprocess
+import sys
 import textwrap
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -66,3 +71,62 @@ def small(models: str) -> Specification:
         seeds=[0, 1],
         size=16,
     )
+
+
+class Cluster:
+    """A scheduler and its workers on loopback, started as a user would start them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.workers: list[subprocess.Popen] = []
+        self.scheduler: subprocess.Popen | None = None
+        self.address = ""
+
+    def _start(self, *words: str) -> subprocess.Popen:
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": self.folder}
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        return subprocess.Popen([sys.executable, "-m", *words, "--no-dashboard"], env=environment, **quiet)
+
+    def start(self, *options: str, n_workers: int = 2) -> None:
+        note = self.folder / "scheduler.json"
+        note.unlink(missing_ok=True)
+        where = ("--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(note))
+        self.scheduler = self._start("distributed.cli.dask_scheduler", *where)
+        while not note.is_file():
+            time.sleep(0.1)
+            assert self.scheduler.poll() is None
+        self.address = json.loads(note.read_text())["address"]
+        for _ in range(n_workers):
+            self.add(*options)
+
+    def add(self, *options: str) -> None:
+        more = ("--nthreads", "1", "--no-nanny", "--local-directory", str(self.folder), *options)
+        self.workers.append(self._start("distributed.cli.dask_worker", self.address, *more))
+
+    def stop(self) -> None:
+        for process in [*self.workers, *([self.scheduler] if self.scheduler else [])]:
+            process.kill()
+            process.wait()
+        self.workers.clear()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster that is not started yet."""
+    pytest.importorskip("distributed", reason="DASK IS NOT INSTALLED: the Dask executor is NOT tested")
+    (tmp_path / "dask").mkdir()
+    found = Cluster(tmp_path / "dask")
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a scheduler with two workers, one of which says that it has a graphics processor."""
+    found = Cluster(tmp_path_factory.mktemp("dask"))
+    try:
+        found.start(n_workers=1)
+        found.add("--resources", "GPU=1", "--name", "gpu")
+        yield found.address
+    finally:
+        found.stop()

@@ -1,10 +1,7 @@
 """Sets on the workers of a Dask scheduler, started as a user would start them."""
 
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
+import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -18,30 +15,6 @@ from metameric._core.errors import InputError
 from metameric.stimuli import _dask, run, verify
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
-
-
-@pytest.fixture(scope="module")
-def scheduler(tmp_path_factory) -> Iterator[str]:
-    """Address of a scheduler with two workers."""
-    folder = tmp_path_factory.mktemp("dask")
-    note = folder / "scheduler.json"
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    dask = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
-    options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(note)]
-    processes = [subprocess.Popen([*dask, *options], env=environment, **quiet)]
-    try:
-        while not note.is_file():
-            time.sleep(0.1)
-            assert processes[0].poll() is None
-        worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(note)]
-        more = ["--nthreads", "1", "--no-dashboard", "--no-nanny", "--local-directory", str(folder)]
-        processes += [subprocess.Popen([*worker, *more], env=environment, **quiet) for _ in range(2)]
-        yield __import__("json").loads(note.read_text())["address"]
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
 
 
 def test_dask_workers_make_the_same_set(scheduler, small, tmp_path):
@@ -69,3 +42,28 @@ def test_nobody_at_the_address(small, tmp_path, monkeypatch):
     monkeypatch.setattr(_dask, "TIMEOUT", 1)
     with pytest.raises(InputError, match="no Dask scheduler answers"):
         run(small, tmp_path / "set", progress=False, scheduler="tcp://127.0.0.1:9")
+
+
+def test_jobs_go_to_workers_that_have_the_resource(scheduler, small, tmp_path):
+    spec = small.model_copy(update={"methods": small.methods[:1], "batch_size": 1})
+    assert run(spec, tmp_path / "set", progress=False, scheduler=scheduler, resources={"GPU": 1}).complete
+    assert len({_worker(f) for f in (tmp_path / "set" / "trials").glob("*.json")}) == 1
+    assert run(spec, tmp_path / "other", progress=False, scheduler=scheduler).complete
+    assert len({_worker(f) for f in (tmp_path / "other" / "trials").glob("*.json")}) == 2
+
+
+def _worker(file):
+    return json.loads(file.read_text())["worker"]
+
+
+def test_nobody_has_the_resource(scheduler, small, tmp_path, monkeypatch):
+    monkeypatch.setattr(_dask, "PATIENCE", 0.5)
+    executor = _dask.Dask(scheduler, resources={"TPU": 2})
+    try:
+        waiting = executor.client.submit(int, resources={"TPU": 2})
+        timer = threading.Timer(2, waiting.cancel)
+        timer.start()
+        with pytest.warns(UserWarning, match="no worker with TPU=2 is at the scheduler"):
+            assert executor._ended([waiting]) == [waiting]
+    finally:
+        executor.close()

@@ -127,3 +127,40 @@ def test_ctrl_c(spec, tmp_path):
     assert 0 < len(before) < 12
     finish(spec, out)
     check(out, before)
+
+
+KILLS = int(os.environ.get("METAMERIC_KILLS", "3"))
+VICTIMS = ("scheduler", "worker", "runner")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kill", range(KILLS))
+def test_anybody_of_a_dask_cluster_is_killed(spec, tmp_path, cluster, kill):
+    """METAMERIC_KILLS=20 asks for more moments than the three of every day."""
+    victim, moment, out = VICTIMS[kill % 3], random.Random(100 + kill), tmp_path / "set"
+    cluster.start()
+    process = start(spec, out, "--scheduler", cluster.address)
+    until_begun(out, process)
+    n = moment.randrange(10)
+    while len(times(out)) < n and process.poll() is None:
+        time.sleep(0.005)
+    time.sleep(moment.uniform(0, 0.1))
+    {"scheduler": cluster.scheduler, "worker": cluster.workers[0], "runner": process}[victim].kill()
+    _, errors = process.communicate(timeout=200)
+    if victim == "runner":
+        assert process.returncode in (-signal.SIGKILL, 3)
+    elif victim == "scheduler":
+        assert process.returncode in (2, 3), errors.decode()
+        said = errors.decode().splitlines()  # one line, and no traceback
+        assert process.returncode == 3 or (len(said) == 1 and ("was lost" in said[0] or "no Dask scheduler" in said[0]))
+    else:
+        assert process.returncode == 3, errors  # the other worker does it all
+    before = times(out)
+    assert len(before) == 12 or victim != "worker"
+    cluster.stop()
+    cluster.start()
+    again = start(spec, out, "--scheduler", cluster.address)
+    _, errors = again.communicate(timeout=200)
+    assert again.returncode == 3, errors
+    check(out, before)

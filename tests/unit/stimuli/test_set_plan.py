@@ -8,6 +8,7 @@ import torch
 
 from metameric.io import save_png
 from metameric.stimuli import Specification, Trial, estimate, plan
+from metameric.stimuli._queue import Queue, batches
 
 
 def spec(**changes):
@@ -117,3 +118,21 @@ def test_estimate_counts_every_group():
     assert found.seconds > 0
     assert found.bytes == 4 * (2048 + 16 * 16 * 7) + 2 * (2048 + 2 * 16 * 16 * 7)
     assert "at most" in str(found)
+
+
+def test_batches_are_those_of_the_plan_whatever_is_there_already():
+    planned = plan(spec(seeds=list(range(12))))
+    whole = batches(planned)
+    assert [len(batch) for batch in whole] == [6, 6, 6, 6]  # at least four, and even ones
+    left = Queue(planned, planned.trials[4:])
+    taken = [left.take().keys for _ in range(len(left.waiting))]
+    assert taken == [tuple(t.key for t in whole[0][4:]), *(tuple(t.key for t in batch) for batch in whole[1:])]
+
+
+@pytest.mark.parametrize(("size", "most"), [(64, 32), (128, 8), (256, 2), (512, 1)])
+def test_larger_images_are_synthesised_fewer_at_a_time(size, most):
+    planned = plan(spec(seeds=list(range(64)), size=size))
+    assert max(map(len, batches(planned))) == most
+    assert {t.key for batch in batches(planned) for t in batch} == {t.key for t in planned.trials}
+    given = plan(spec(seeds=list(range(64)), size=size, batch_size=5))
+    assert max(map(len, batches(given))) == 5

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
+import pyarrow.parquet as parquet
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -54,6 +55,15 @@ def test_everything_is_written(tmp_path, small):
         assert (folder / row["target"]).is_file()
     assert {"specification.yaml", "plan.json", "environment.json", "models.json"} <= {f.name for f in folder.iterdir()}
     assert json.loads((folder / "environment.json").read_text())["torch"] == torch.__version__
+
+
+def test_the_manifest_is_there_as_parquet_with_numbers_as_numbers(tmp_path, small):
+    run(small, tmp_path, progress=False)
+    table = parquet.read_table(tmp_path / "manifest.parquet").to_pylist()
+    assert list(table[0]) == list(rows(tmp_path)[0])
+    for ours, text in zip(table, rows(tmp_path), strict=True):
+        assert {k: "" if v is None else str(v) for k, v in ours.items()} == text
+        assert isinstance(ours["seconds"], float) and isinstance(ours["seed"], int)
 
 
 def test_a_trial_is_the_synthesis_that_its_factors_name(tmp_path):
