@@ -187,6 +187,23 @@ def test_metamer_ctf(tmp_path):
         mm.MetamerCTF(image(), Scaled()).load(tmp_path / "a.pt")
 
 
+def test_textures_agree_up_to_the_masks_that_plenoptic_samples(tmp_path):
+    options = {"n_scales": 2, "spatial_corr_width": 3}
+    picture = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    there = po.MetamerCTF(picture, po.models.PortillaSimoncelli((32, 32), **options).eval())
+    there.setup()
+    there.synthesize(8, change_scale_criterion=None, ctf_iters_to_check=2)
+    there.save(str(tmp_path / "a.pt"))
+    here = mm.MetamerCTF(picture, mm.models.PortillaSimoncelli((32, 32), **options).eval())
+    here.load(tmp_path / "a.pt")
+    assert torch.equal(here.metamer, there.metamer.detach())
+    here.synthesize(3, change_scale_criterion=None, ctf_iters_to_check=2, stop=Never(), progress=False)
+    assert len(here.losses) == 12
+    other = mm.MetamerCTF(picture + 1e-3, mm.models.PortillaSimoncelli((32, 32), **options).eval())
+    with pytest.raises(FileError, match="image: the values differ by up to 0.001"):
+        other.load(tmp_path / "a.pt")
+
+
 def test_mad_competition(tmp_path):
     def options(**more):
         return {"minmax": "max", "metric_tradeoff_lambda": 0.5, **more}
