@@ -200,7 +200,7 @@ def test_textures_agree_up_to_the_masks_that_plenoptic_samples(tmp_path):
     here.synthesize(3, change_scale_criterion=None, ctf_iters_to_check=2, stop=Never(), progress=False)
     assert len(here.losses) == 12
     other = mm.MetamerCTF(picture + 1e-3, mm.models.PortillaSimoncelli((32, 32), **options).eval())
-    with pytest.raises(FileError, match="image: the values differ by up to 0.001"):
+    with pytest.raises(FileError, match=r"image: the values differ by up to 0\.001"):
         other.load(tmp_path / "a.pt")
 
 
