@@ -49,6 +49,7 @@ CASES = {
     "set": (lambda: mm.DiverseExcitingInputs(mean, SHAPE, 1), "n is 1"),
     "measure": (lambda: mm.DiverseExcitingInputs(mean, SHAPE, 2, measure="max"), "measure is 'max'"),
     "tolerance": (lambda: mm.DiverseMetamers(IMAGE, blur(), 2, 0.0), "tolerance is 0.0"),
+    "spreading": (lambda: mm.DiverseMetamers(IMAGE, blur(), 2, spreading=0), "spreading is 0"),
     "set-start": (
         lambda: mm.DiverseMetamers(IMAGE, blur(), 2).setup(IMAGE),
         "initial_image has shape",

@@ -12,6 +12,9 @@ from metameric._core.tensors import rows
 from metameric._objective._jacobian import flatten_response
 from metameric._objective._terms import Control, Terms
 
+CONTROLS = ("multiplier", "weight", "slack", "repair")
+"""What a schedule moves."""
+
 Sets = Float[Tensor, "batch members *shape"]
 
 
@@ -42,6 +45,7 @@ class Diverse:
 
     ``-D(X) / unit + sum_i [max(0, m_i + w g_i)**2 - m_i**2] / (2 w)`` with multipliers m, (batch, members), weight w,
     and ``g_i = excess(x_i) <= 0`` where member i is good enough, in units of what it may be short of.
+    Where `repair` is 1, ``sum_i g_i`` alone.
     """
 
     excess: Callable[..., Tensor]
@@ -52,6 +56,7 @@ class Diverse:
     multiplier: Float[Tensor, "batch members"]
     weight: Float[Tensor, " batch"]
     slack: Float[Tensor, " batch"]
+    repair: Float[Tensor, " batch"]
 
     def __call__(self, x: Sets) -> Terms:
         """Evaluate sets of stimuli (batch, members, ...)."""
@@ -65,18 +70,17 @@ class Diverse:
         held = (self.multiplier + weight * excess).clamp(min=0)
         cost = ((held * held - self.multiplier**2) / (2 * weight)).sum(1)
         parts = {"spread": spread, "worst": excess.amax(1), "excess": excess, "distance": distances.amax((1, 2))}
-        return Terms(cost - spread / self.unit, {name: value.detach() for name, value in parts.items()})
+        total = torch.where(self.repair > 0, (excess + 0.5).sum(1), cost - spread / self.unit)
+        return Terms(total, {name: value.detach() for name, value in parts.items()})
 
     def rows(self, index: Tensor) -> "Diverse":
         """Restrict to some of the problems."""
-        per_problem: dict[str, Any] = {
-            name: getattr(self, name)[index] for name in ("unit", "multiplier", "weight", "slack")
-        }
+        per_problem: dict[str, Any] = {name: getattr(self, name)[index] for name in ("unit", *CONTROLS)}
         return replace(self, data={name: v[index] for name, v in self.data.items()}, **per_problem)
 
     def at(self, control: Control) -> "Diverse":
         """Return the objective with these multipliers."""
-        moved: dict[str, Any] = {name: control[name].to(self.unit) for name in ("multiplier", "weight", "slack")}
+        moved: dict[str, Any] = {name: control[name].to(self.unit) for name in CONTROLS}
         return replace(self, **moved)
 
 

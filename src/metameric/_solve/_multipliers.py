@@ -31,8 +31,13 @@ class Multipliers:
     tolerance
         Largest g with which a problem may end.
     slack
-        Factor by which requirements are wider at first; each update takes a third of it away. A set spreads through a
+        Factor by which requirements are wider at first; each update leaves a third of it. A set spreads through a
         wide corridor, not through a narrow one.
+    patience
+        Iterations after which multipliers are updated even if the augmented Lagrangian has not settled; None waits.
+    budget
+        Iterations after which, or earlier if all constraints hold, only the violations count any more (the control
+        `repair`), so that the constraints hold in the end. None never gives up what is sought.
     """
 
     n_members: int
@@ -42,13 +47,15 @@ class Multipliers:
     fraction: float = 1e-4
     tolerance: float = 1e-3
     slack: float = 1.0
+    patience: int | None = None
+    budget: int | None = None
 
     def start(self, n_problems: int, device: torch.device) -> Control:
         """Begin without multipliers."""
         zeros = torch.zeros(n_problems, self.n_members, dtype=torch.float64, device=device)
         everything = torch.ones(n_problems, dtype=torch.float64, device=device)
         start = {"multiplier": zeros, "weight": self.weight * everything, "violation": torch.inf * everything}
-        return {**start, "slack": self.slack * everything}
+        return {**start, "slack": self.slack * everything, "repair": 0 * everything}
 
     def advance(self, control: Control, trace: Trace, stalled: Tensor) -> tuple[Control, Tensor]:
         """Update the problems that have settled."""
@@ -56,6 +63,10 @@ class Multipliers:
         if len(trace) > self.window:
             now, before = trace.last("total"), trace.last("total", self.window)
             due = due | (trace.unchanged(self.window) & (before - now < self.fraction * now.abs().clamp(min=1)))
+        if self.patience is not None:
+            due = due | trace.unchanged(self.patience)
+        spent = self.budget is not None and len(trace) > self.budget
+        due = (due | spent) & (control["repair"] == 0)
         excess, weight = trace.last("excess").double(), control["weight"]
         multiplier = (control["multiplier"] + spread(weight, excess) * excess).clamp(min=0)
         # What counts is also how far a constraint that pulls is from being just met.
@@ -65,8 +76,13 @@ class Multipliers:
         slack = (control["slack"] / 3).clamp(min=1)
         # g is in units of the square of what is required: the same pull needs smaller multipliers for tighter ones.
         multiplier = multiplier * spread((slack / control["slack"]) ** 2, multiplier)
-        return {"multiplier": multiplier, "weight": larger, "violation": violation, "slack": slack}, due
+        moved = {"multiplier": multiplier, "weight": larger, "violation": violation, "slack": slack}
+        repair = torch.zeros_like(due) if self.budget is None else self._hold(moved) | spent
+        return {**moved, "repair": repair.double()}, due
 
     def finished(self, control: Control) -> Tensor:
-        """Return where all constraints hold."""
+        """Return where all constraints hold, or only they count."""
+        return self._hold(control) if self.budget is None else control["repair"] == 1
+
+    def _hold(self, control: Control) -> Tensor:
         return (control["violation"] <= self.tolerance) & (control["slack"] == 1)

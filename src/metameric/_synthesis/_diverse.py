@@ -24,6 +24,9 @@ from metameric._synthesis._exciting import MostExcitingInput, contrast_constrain
 from metameric._synthesis._panels import SetSynthesis
 from metameric.validate._stimulus import validate_input
 
+MEMBERS_APART = 1_000_003
+"""Between the seeds of two sets: those of their members do not overlap."""
+
 
 class DiverseSynthesis(SetSynthesis):
     """Base: `n` stimuli per problem, each good enough, with the largest mean (or smallest) distance between them."""
@@ -68,7 +71,7 @@ class DiverseSynthesis(SetSynthesis):
                 raise InputError(f"initial_image has shape {tuple(image.shape)}; expected {shape}.")
             validate_input(image)
             return image.detach().to(self._blank).flatten(0, 1)
-        seeds = [s for seed in self._seeds or [] for s in problem_seeds(1_000_003 * seed, shape[1])]
+        seeds = [s for seed in self._seeds or [] for s in problem_seeds(MEMBERS_APART * seed, shape[1])]
         like = self._blank[:1, :1].expand(*shape[:2], *shape[2:]).flatten(0, 1)
         return uniform(seeds, like)
 
@@ -82,7 +85,7 @@ class DiverseSynthesis(SetSynthesis):
         unit = self._blank.new_ones(batch) if self._unit is None else self._unit
         zeros = self._blank.new_zeros(batch, n)
         one = self._blank.new_ones(batch)
-        return Diverse(excess, data, self._embed, self._measure, unit, zeros, one, one)
+        return Diverse(excess, data, self._embed, self._measure, unit, zeros, one, one, 0 * one)
 
     def _choose_schedule(self, first_order: bool) -> Schedule | None:
         return Multipliers(self._blank.shape[1])

@@ -1,6 +1,6 @@
 """Metamers of one stimulus that are as different from one another as metamers can be."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -8,24 +8,31 @@ from jaxtyping import Float
 from torch import Tensor
 
 from metameric._core.errors import InputError
+from metameric._core.random import problem_seeds
 from metameric._core.types import Number
 from metameric._objective._diverse import Farther
 from metameric._objective._jacobian import flatten_response
 from metameric._solve._constraint import FREE, Box, Constraint
 from metameric._solve._multipliers import Multipliers
+from metameric._solve._observe import Observer
 from metameric._solve._schedule import Schedule
+from metameric._solve._stop import Below, Plateau, Stop
 from metameric._solve._together import PerMember
-from metameric._synthesis._diverse import DiverseSynthesis, check_n
+from metameric._synthesis._diverse import MEMBERS_APART, DiverseSynthesis, check_n
 from metameric._synthesis._metamer import Metamer
-from metameric.validate._probe import check, probe
-from metameric.validate._stimulus import validate_input
+from metameric._synthesis._result import SynthesisResult
+
+WIDE = 0.1
+"""The tolerance while a set begins to spread, if it is to be narrower in the end."""
+PATIENCE = 50
+"""Iterations of spreading, at most, between two updates of the multipliers."""
 
 
 class DiverseMetamers(DiverseSynthesis):
     """Find `n` metamers of a stimulus that are as far apart as metamers can be.
 
-    First `n` single metamers are found from noise. Then the distance between them is maximised while the relative
-    representation error of each stays within `tolerance`, by an augmented Lagrangian.
+    First `n` single metamers are found from seeds of their own. Then the distance between them is maximised while the
+    errors are led back to `tolerance` by an augmented Lagrangian; at last the errors alone count, until all are within.
 
     Parameters
     ----------
@@ -36,7 +43,9 @@ class DiverseMetamers(DiverseSynthesis):
     n
         Metamers in a set.
     tolerance
-        Largest relative representation error, ``|f(x) - f(image)| / |f(image)|``.
+        Largest relative representation error, ``|f(x) - f(image)| / |f(image)|``; by default that of `Metamer`.
+    spreading
+        Iterations, at most, before the errors alone count: a texture spreads on for hundreds.
     allowed_range
         Of pixels; None allows any.
     constraint
@@ -49,9 +58,9 @@ class DiverseMetamers(DiverseSynthesis):
     >>> import torch, metameric as mm
     >>> image = mm.data.image("camera", size=16)
     >>> metamers = mm.DiverseMetamers(image, mm.remove_grad(mm.models.Gaussian(7)), 3, tolerance=1e-2)
-    >>> result = metamers.synthesize(60, progress=False)
-    >>> bool(result.figures["mean_distance"] > 1.2 * result.figures["independent_distance"])
-    True
+    >>> result = metamers.synthesize(progress=False)
+    >>> result.converged, bool(result.figures["mean_distance"] > 1.2 * result.figures["independent_distance"])
+    (True, True)
     """
 
     def __init__(
@@ -59,58 +68,96 @@ class DiverseMetamers(DiverseSynthesis):
         image: Tensor,
         model: Callable[..., Tensor],
         n: int,
-        tolerance: Number = 1e-3,
+        tolerance: Number | None = None,
         *,
+        spreading: int = 300,
         allowed_range: tuple[Number, Number] | None = (0.0, 1.0),
         constraint: Constraint | None = None,
         measure: str = "mean",
         embed: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        validate_input(image)
         check_n(n)
-        if not tolerance > 0:
+        if tolerance is not None and not tolerance > 0:
             raise InputError(f"tolerance is {tolerance}; expected more than 0.")
-        target = check(probe(model, image))
+        if not isinstance(spreading, int) or spreading < 1:
+            raise InputError(f"spreading is {spreading!r}; expected a whole number of iterations, at least 1.")
+        single = Metamer(image, model, penalty_lambda=0.0)
         self._single = constraint or (FREE if allowed_range is None else Box(*allowed_range))
         shape = (image.shape[0], n, *image.shape[1:])
         chosen = PerMember(self._single)
         super().__init__(model, shape, constraint=chosen, dtype=image.dtype, device=image.device)
-        self._image, self._model, self._tolerance = image.detach(), model, tolerance
-        self._target = flatten_response(target)
+        self._image, self._model, self._tolerance, self._spreading = image.detach(), model, tolerance, spreading
+        self._target, self._enough = flatten_response(single.target_representation), single.enough(tolerance)
         self._begin(embed, measure)
 
     def _encoded(self, image: Tensor | None) -> Tensor:
-        start = self._noise(image)
-        n = self._blank.shape[1]
-        if len(self._seeds or []) != self._image.shape[0]:
-            self._image = self._image.expand(len(self._seeds or []), *self._image.shape[1:])
-            self._target = self._target.expand(len(self._image), -1)
+        n, seeds = self._blank.shape[1], self._seeds or []
+        self._image = self._image.expand(len(seeds), *self._image.shape[1:])
         single = Metamer(self._image.repeat_interleave(n, 0), self._model, penalty_lambda=0.0)
-        single.setup(start, constraint=self._single)
-        single.synthesize(tolerance=float(self._tolerance), progress=False)
+        of_members = [s for seed in seeds for s in problem_seeds(MEMBERS_APART * seed, n)]
+        single.setup(None if image is None else self._noise(image), seed=of_members, constraint=self._single)
+        single.synthesize(tolerance=self._tolerance, progress=False)
         return single.metamer.reshape(-1, *self._blank.shape[1:])
 
+    def synthesize(
+        self,
+        max_iter: int = 1000,
+        store_progress: bool | int = False,
+        stop_criterion: float | None = None,
+        stop_iters_to_check: int = 50,
+        *,
+        stop: Stop | None = None,
+        progress: bool | None = True,
+        observers: Sequence[Observer] = (),
+    ) -> SynthesisResult:
+        """Run, or continue, for at most `max_iter` iterations; arguments as for `Synthesis`.
+
+        By default the run ends, converged, once the spreading is over and all errors are within the tolerance, or,
+        stalled, when the errors have fallen by less than 0.1 % over `stop_iters_to_check` iterations.
+        """
+        return super().synthesize(
+            max_iter,
+            store_progress,
+            stop_criterion,
+            stop_iters_to_check,
+            stop=stop,
+            progress=progress,
+            observers=observers,
+        )
+
     def _choose_schedule(self, first_order: bool) -> Schedule | None:
-        return Multipliers(self._blank.shape[1], slack=max(1.0, 0.1 / float(self._tolerance)))
+        n, spreading = self._blank.shape[1], self._spreading
+        slack = max(1.0, WIDE / float(self._enough.amax()))
+        return Multipliers(n, weight=1.0, slack=slack, patience=PATIENCE, budget=spreading)
+
+    def _stop(self, window: int) -> Stop:
+        return Below("worst", 0.0) | Plateau(1e-3, window)
 
     def _excess(self) -> tuple[Callable[..., Tensor], dict[str, Tensor]]:
-        tolerance = torch.full_like(self._target[:, 0], float(self._tolerance))
-        return Farther(self._model), {"target": self._target, "tolerance": tolerance}
+        # Several seeds for one image are as many problems.
+        sets = len(self._enough) if self._start is None else len(self._start)
+        return Farther(self._model), {"target": self._target.expand(sets, -1), "tolerance": self._enough.expand(sets)}
 
     @property
     @torch.no_grad()
     def errors(self) -> Float[Tensor, "batch n"]:
         """Relative representation error of every metamer."""
         excess, data = self._excess()
-        n = self._blank.shape[1]
-        x = self._stimulus.flatten(0, 1)
+        n, x = self._blank.shape[1], self._stimulus.flatten(0, 1)
         value = excess(x, **{k: v.repeat_interleave(n, 0) for k, v in data.items()}, slack=x.new_ones(1))
-        return (2 * value + 1).clamp(min=0).sqrt().reshape(-1, n) * self._tolerance
+        return (2 * value + 1).clamp(min=0).sqrt().reshape(-1, n) * data["tolerance"][:, None]
+
+    @property
+    def tolerance(self) -> Float[Tensor, " batch"]:
+        """The relative error that every metamer of a set is to keep."""
+        return self._excess()[1]["tolerance"]
 
     def _figures(self) -> tuple[dict[str, Tensor], dict[str, str]]:
         quality, meaning = self._quality()
-        return {"worst_error": self.errors.amax(1), **self._spread_figures(), **quality}, {
+        worst = {"worst_error": self.errors.amax(1), "tolerance": self.tolerance}
+        return {**worst, **self._spread_figures(), **quality}, {
             "worst_error": "largest |f(x) - f(image)| / |f(image)| in the set",
+            "tolerance": "of these errors",
             "independent_distance": "mean distance of single metamers from as many seeds",
             **meaning,
         }
@@ -120,6 +167,7 @@ class DiverseMetamers(DiverseSynthesis):
         return {
             **settings,
             "tolerance": self._tolerance,
+            "spreading": self._spreading,
             "constraint": self._constraint,
             "measure": self._measure,
             "embed": self._embed,

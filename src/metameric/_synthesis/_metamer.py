@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from metameric._core.batched import name_of
 from metameric._core.errors import InputError
 from metameric._core.random import problem_seeds
 from metameric._core.tensors import norm
+from metameric._core.types import Number
 from metameric._objective._match import Match, relative_error
 from metameric._solve._constraint import Constraint
 from metameric._solve._observe import Observer
@@ -180,10 +182,15 @@ class Metamer(Penalised):
             raise InputError(f"stop_iters_to_check is {window}; expected at least 1.")
         if criterion is not None:
             return SmallChange(criterion, window)
-        if tolerance is not None and not tolerance >= 0:
+        return Below("error", self.enough(tolerance)) | Plateau(1e-3, window)
+
+    def enough(self, tolerance: Number | None = None) -> Float[Tensor, " batch"]:
+        """Return the relative error that counts as a metamer: `tolerance`, or what `synthesize` takes by default."""
+        if tolerance is None:
+            return (self.unrelated_error / 100).clamp(max=1e-3)
+        if not tolerance >= 0:
             raise InputError(f"tolerance is {tolerance}; expected 0 or more.")
-        enough = tolerance if tolerance is not None else (self.unrelated_error / 100).clamp(max=1e-3)
-        return Below("error", enough) | Plateau(1e-3, window)
+        return torch.full_like(self._target_representation.flatten(1)[:, 0], float(tolerance))
 
     # Parts of the problem -------------------------------------------------------------------------------------------
 
