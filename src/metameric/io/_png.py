@@ -62,15 +62,36 @@ def _encode8(pixels: np.ndarray) -> bytes:
 def _encode16(pixels: np.ndarray) -> bytes:
     """Encode (height, width, channel) uint16. Pillow, behind imageio, has no 16-bit colour; the format itself is easy.
 
-    ISO/IEC 15948: signature, header, one zlib stream of big-endian rows, end. Every row is stored as differences from
-    the row above (filter 2), which smooth images compress best with.
+    Every row is stored as differences from the row above (filter 2), which smooth images compress best with.
     """
-    height, width, channels = pixels.shape
-    big_endian = pixels.astype(">u2").reshape(height, -1).view(np.uint8)
+    big_endian = pixels.astype(">u2").reshape(pixels.shape[0], -1).view(np.uint8)
     difference = np.diff(big_endian, axis=0, prepend=np.zeros_like(big_endian[:1]))
-    scanlines = np.concatenate([np.full((height, 1), 2, np.uint8), difference], axis=1)
-    header = struct.pack(">IIBBBBB", width, height, 16, COLOUR_TYPE[channels], 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(scanlines.tobytes(), 6)), (b"IEND", b""))
+    return _file(difference, pixels.shape, bits=16, row_filter=2, level=6)
+
+
+def encode_drawing(pixels: np.ndarray, dpi: float) -> bytes:
+    """Encode (height, width, 3 or 4) uint8 of flat areas and hard edges, as figures are: unfiltered, and fast.
+
+    Pillow tries all filters on each row, which takes three times as long and makes larger files of figures.
+    """
+    per_metre = round(dpi / 0.0254)
+    resolution = (b"pHYs", struct.pack(">IIB", per_metre, per_metre, 1))
+    return _file(pixels.reshape(pixels.shape[0], -1), pixels.shape, 8, row_filter=0, level=1, more=(resolution,))
+
+
+def _file(
+    rows: np.ndarray,
+    shape: tuple[int, ...],
+    bits: int,
+    row_filter: int,
+    level: int,
+    more: tuple[tuple[bytes, bytes], ...] = (),
+) -> bytes:
+    """ISO/IEC 15948: signature, header, one zlib stream of filtered rows, end."""
+    scanlines = np.empty((shape[0], rows.shape[1] + 1), np.uint8)
+    scanlines[:, 0], scanlines[:, 1:] = row_filter, rows
+    header = struct.pack(">IIBBBBB", shape[1], shape[0], bits, COLOUR_TYPE[shape[2]], 0, 0, 0)
+    chunks = ((b"IHDR", header), *more, (b"IDAT", zlib.compress(scanlines.data, level)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
 
 

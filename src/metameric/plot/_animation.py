@@ -3,7 +3,7 @@
 import base64
 import contextlib
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ from matplotlib.text import Text
 from tqdm.auto import tqdm
 
 from metameric._core.panels import Real
+from metameric.plot._pixels import PixelFigure, unhinted
 from metameric.plot._video import check_suffix, has_ffmpeg, write_frames
 
 _OWN_WRITERS = (None, "ffmpeg", "pillow")
+_Pieces = dict[tuple[Artist, int], str | None]
 
 
 class PixelAnimation(FuncAnimation):
@@ -62,6 +64,10 @@ class PixelAnimation(FuncAnimation):
 
     def frames(self, dpi: Real | None = None) -> Iterator[np.ndarray]:
         """Render the frames one by one, each (height, width, 3) of 8 bits; the array is valid until the next one."""
+        for pixels in self._rendered(dpi):
+            yield pixels[..., :3]
+
+    def _rendered(self, dpi: Real | None) -> Iterator[np.ndarray]:
         with _rendering(self.figure, dpi) as canvas:
             moving = [a for a in self._put_frame(0) if a is not None]
             layers = _Layers(canvas)
@@ -69,7 +75,7 @@ class PixelAnimation(FuncAnimation):
                 for i in range(self.n_frames):
                     moving = sorted(self._put_frame(i), key=lambda a: a.get_zorder())
                     layers.draw(moving, anew=i == 0 or i in self._redraw_at)
-                    yield np.asarray(canvas.buffer_rgba())[..., :3]
+                    yield np.asarray(canvas.buffer_rgba())
 
     def save(
         self,
@@ -122,7 +128,9 @@ class PixelAnimation(FuncAnimation):
     ) -> Iterator[np.ndarray]:
         # tqdm's disable=None means: no bar where the output is not a terminal.
         hide = None if progress is None else not progress
-        for i, frame in enumerate(tqdm(self.frames(dpi), total=self.n_frames, disable=hide, unit="frame", leave=False)):
+        for i, frame in enumerate(
+            tqdm(self._rendered(dpi), total=self.n_frames, disable=hide, unit="frame", leave=False)
+        ):
             yield frame
             if callback is not None:
                 callback(i, self.n_frames)
@@ -152,33 +160,56 @@ class PixelAnimation(FuncAnimation):
 
 
 class _Layers:
-    """Three layers of a frame: what never moves, texts that say the same as before, and the rest."""
+    """Three layers of a frame: what never moves, lines of text that say the same as before, and the rest."""
 
     def __init__(self, canvas: FigureCanvasAgg) -> None:
         self.canvas = canvas
         self._still: Any = None
         self._ground: Any = None
-        self._on_ground: dict[Artist, str] = {}
-        self._said: dict[Artist, str] = {}
+        self._on_ground: _Pieces = {}
+        self._before: _Pieces = {}
 
     def draw(self, moving: Sequence[Artist], anew: bool) -> None:
-        """Put a frame on the canvas. Text is the dearest thing to draw, so texts that stay join the ground."""
-        said: dict[Artist, str] = {artist: artist.get_text() for artist in moving if isinstance(artist, Text)}
-        steady: dict[Artist, str] = {artist: text for artist, text in said.items() if self._said.get(artist) == text}
+        """Put a frame on the canvas. Text is the dearest thing to draw, so lines that stay join the ground."""
+        pieces = _pieces(moving)
+        steady: _Pieces = {
+            key: text for key, text in pieces.items() if text is not None and self._before.get(key) == text
+        }
         if anew:
             self.canvas.draw()
             self._still = self.canvas.copy_from_bbox(self.canvas.figure.bbox)
         if anew or steady != self._on_ground:
             self.canvas.restore_region(self._still)
-            self._draw_artists(steady)
+            self._draw(steady)
             self._ground, self._on_ground = self.canvas.copy_from_bbox(self.canvas.figure.bbox), steady
         self.canvas.restore_region(self._ground)
-        self._draw_artists([artist for artist in moving if artist not in steady])
-        self._said = said
+        self._draw({key: text for key, text in pieces.items() if key not in steady})
+        self._before = pieces
 
-    def _draw_artists(self, artists: Iterable[Artist]) -> None:
-        for artist in artists:
-            artist.draw(self.canvas.get_renderer())
+    def _draw(self, pieces: _Pieces) -> None:
+        renderer = self.canvas.get_renderer()
+        with unhinted() if isinstance(self.canvas.figure, PixelFigure) else contextlib.nullcontext():
+            for (artist, _), text in pieces.items():
+                if text is None or not isinstance(artist, Text):
+                    artist.draw(renderer)
+                    continue
+                whole = artist.get_text()
+                artist.set_text(text)
+                artist.draw(renderer)
+                artist.set_text(whole)
+
+
+def _pieces(moving: Sequence[Artist]) -> _Pieces:
+    """Texts line by line, the other lines of each left empty to keep its place; other artists as they are."""
+    found: _Pieces = {}
+    for artist in moving:
+        if isinstance(artist, Text):
+            lines = artist.get_text().split("\n")
+            for i, line in enumerate(lines):
+                found[artist, i] = "\n" * i + line + "\n" * (len(lines) - 1 - i)
+        else:
+            found[artist, 0] = None
+    return found
 
 
 @contextlib.contextmanager

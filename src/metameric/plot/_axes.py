@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpecBase
+from matplotlib.ticker import MaxNLocator
 
 from metameric._core.panels import Real
 from metameric.plot._canvas import FONT_SIZE
@@ -35,13 +36,22 @@ def plain(ax: Axes, title: str | None = None, xlabel: str = "", ylabel: str = ""
 
 
 def split(
-    ax: Axes, n_rows: int, n_columns: int, gridspec_kwargs: Mapping[str, Any] | None = None, sharey: bool = False
+    ax: Axes,
+    n_rows: int,
+    n_columns: int,
+    gridspec_kwargs: Mapping[str, Any] | None = None,
+    sharey: bool = False,
+    gaps: tuple[Real, Real] | None = None,
 ) -> list[Axes]:
-    """Hide axes and put a grid of new ones where they were, row by row."""
+    """Hide axes and put a grid of new ones where they were, row by row; `gaps` are pixels between columns and rows."""
     ax.set_axis_off()
     ax.set_title("")
     spec = ax.get_subplotspec()
     figure: Figure = ax.figure  # type: ignore[assignment]
+    if gaps is not None:
+        room = ax.get_position(original=True).transformed(figure.transSubfigure)
+        shares = (_share(room.width, n_columns, gaps[0]), _share(room.height, n_rows, gaps[1]))
+        gridspec_kwargs = {"wspace": shares[0], "hspace": shares[1], **dict(gridspec_kwargs or {})}
     grid: GridSpecBase
     if spec is None:
         left, bottom, right, top = ax.get_position(original=True).extents
@@ -54,6 +64,18 @@ def split(
     for i in range(n_rows * n_columns):
         made.append(figure.add_subplot(grid[divmod(i, n_columns)], sharey=made[0] if sharey and made else None))
     return made
+
+
+def _share(room: Real, n: int, gap: Real) -> float:
+    """A gap in pixels as a share of the `n` lengths that are left; lengths do not fall below half of their gap."""
+    return gap / max((room - (n - 1) * gap) / n, gap / 2)
+
+
+def whole_ticks(ax: Axes, most: int | None = None) -> None:
+    """Ticks of the horizontal axis at round whole numbers, since iterations and entries are counted."""
+    ax.xaxis.set_major_locator(
+        MaxNLocator("auto" if most is None else most, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1)
+    )
 
 
 def symmetric_limits(values: Sequence[np.ndarray]) -> tuple[Real, Real]:

@@ -11,6 +11,7 @@ from matplotlib.image import AxesImage
 from metameric._core.panels import Real
 from metameric.plot._pictures import Picture, color_map
 from metameric.plot._pixels import block_mean, new_figure, place, shown_size
+from metameric.plot._quick import show_pixels
 from metameric.plot._ranges import Range
 
 FONT_SIZE = 9
@@ -54,17 +55,8 @@ def draw_picture(
     axes: Axes, picture: Picture, vrange: Range, zoom: Real, title: str | None, cmap: Any, **kwargs: Any
 ) -> AxesImage:
     """Show the first frame of a picture; the axes must already have its size."""
-    artist = axes.imshow(
-        shown_pixels(picture, 0, vrange, zoom),
-        **{
-            "cmap": None if picture.is_rgb else cmap,
-            "vmin": vrange[0],
-            "vmax": vrange[1],
-            "interpolation": "nearest",
-            "aspect": "auto",
-            **kwargs,
-        },
-    )
+    colors = {} if picture.is_rgb else {"cmap": cmap}
+    artist = show_pixels(axes, shown_pixels(picture, 0, vrange, zoom), *vrange, **{**colors, **kwargs})
     axes.set_axis_off()
     text = caption(title, picture, vrange, zoom)
     if text:

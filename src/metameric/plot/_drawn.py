@@ -7,23 +7,24 @@ import numpy as np
 import torch
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator
 from torch import Tensor
 
 from metameric._core.errors import InputTypeError
 from metameric._core.panels import CurvesPanel, HistogramPanel, ImagePanel, Real, RepresentationPanel
 from metameric._core.tensors import to_numpy
-from metameric.plot._axes import plain, symmetric_limits
+from metameric.plot._axes import plain, symmetric_limits, whole_ticks
 from metameric.plot._by_model import ByModelPanel
 from metameric.plot._canvas import FONT_SIZE, caption, shown_pixels
 from metameric.plot._colors import CYCLE, INK, line_style
-from metameric.plot._histogram import values_range
+from metameric.plot._histogram import leave_room, values_range
 from metameric.plot._imshow import draw_pictures
 from metameric.plot._parts import Part, axes_for, draw_parts
 from metameric.plot._pictures import Picture, ranges
 from metameric.plot._representation import as_axes, plot_representation
 from metameric.plot._update import drawn_in, set_values, update_plot
 
+_LEAST_SPAN = 0.1
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -82,7 +83,8 @@ class DrawnCurves:
         self.series = {label: to_numpy(values) for label, values in panel.curves.items()}
         many = len(self.series) > 1
         for i, (label, values) in enumerate(self.series.items()):
-            ax.plot(values, **{**line_style(i), "label": label, "linewidth": 1.5, **kwargs})
+            absent = " (0 throughout)" if panel.log and len(values) and not values.any() else ""
+            ax.plot(values, **{**line_style(i), "label": label + absent, "linewidth": 1.5, **kwargs})
             if panel.iteration is not None:
                 (dot,) = ax.plot([], [], "o", color=INK, markersize=5, zorder=5, clip_on=False)
                 self.dots.append(dot)
@@ -94,10 +96,20 @@ class DrawnCurves:
             if high < 100 * low:
                 ax.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
             ax.yaxis.set_major_formatter(FuncFormatter(_power_of_ten))
-        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        else:
+            self._show_no_noise()
+        whole_ticks(ax, 5)
         plain(ax, panel.title or None, panel.xlabel, panel.ylabel)
         if many or "label" in kwargs:
             ax.legend(fontsize=FONT_SIZE - 1, frameon=False, loc="upper right")
+
+    def _show_no_noise(self) -> None:
+        """Series that hardly change look so: what is held to a thousandth is not drawn as if it jumped about."""
+        top = max((float(np.abs(v[np.isfinite(v)]).max(initial=0)) for v in self.series.values()), default=0.0)
+        low, high = self.axes[0].get_ylim()
+        if high - low < _LEAST_SPAN * top:
+            middle, half = (low + high) / 2, _LEAST_SPAN * top / 2
+            self.axes[0].set_ylim(middle - half, middle + half)
 
     def _suits_log(self) -> bool:
         # Series that are zero throughout vanish from a logarithmic axis, which is right; the rest must be positive.
@@ -222,9 +234,7 @@ class DrawnHistogram:
 
     def rescale(self, panel: HistogramPanel) -> None:
         """Fit the counts' axis."""
-        top = max(float(stairs.get_data()[0].max()) for stairs in self.stairs)
-        # The legend takes the uppermost part.
-        self.axes[0].set_ylim(0, 1.25 * top or 1)
+        leave_room(self.axes[0], max(float(stairs.get_data()[0].max()) for stairs in self.stairs), len(self.stairs))
 
 
 def _finite_values(panel: HistogramPanel) -> dict[str, np.ndarray]:

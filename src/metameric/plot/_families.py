@@ -10,7 +10,7 @@ from torch import Tensor
 
 from metameric._core.errors import InputError
 from metameric._core.tensors import to_numpy
-from metameric.plot._axes import plain
+from metameric.plot._axes import plain, whole_ticks
 from metameric.plot._canvas import FONT_SIZE
 from metameric.plot._colors import BLUE, MUTED, VERMILION
 from metameric.plot._pictures import check_index
@@ -113,4 +113,5 @@ def _draw_family(ax: Any, family: str, values: np.ndarray, other: np.ndarray | N
         text += f"\nrelative error {np.linalg.norm(values - other) / scale:.2g}"
     ax.plot(x, values, "o", color=BLUE, markersize=size - 1, markeredgewidth=0, label=names[0])
     plain(ax, text)
+    whole_ticks(ax)
     ax.set_xlim(-0.5 - 0.03 * values.size, values.size - 0.5 + 0.03 * values.size)

@@ -70,13 +70,19 @@ def histogram(
         label = labels[i] if labels is not None else None
         ax.hist(entries, **{"facecolor": color, "edgecolor": color, "label": label, **options})
     if labels is not None:
-        ax.legend(fontsize=FONT_SIZE - 1, frameon=False)
+        ax.legend(fontsize=FONT_SIZE - 1, frameon=False, loc="upper right")
+        leave_room(ax, max(float(path.get_path().get_extents().y1) for path in ax.patches), len(tensors))
     plain(ax, title, xlabel, "Count")
     if xlim is not False:
         ax.set_xlim(shown if isinstance(xlim, (str, bool)) else xlim)
     if not isinstance(ylim, bool):
         ax.set_ylim(ylim)
     return ax
+
+
+def leave_room(ax: Axes, top: Real, n_labels: int) -> None:
+    """Fit the counts' axis, whose uppermost part is for the legend."""
+    ax.set_ylim(0, (1.1 + 0.08 * n_labels) * top or 1)
 
 
 def values_range(values: Sequence[np.ndarray]) -> tuple[Real, Real]:

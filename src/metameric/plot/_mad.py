@@ -10,7 +10,7 @@ from metameric._core.batched import name_of
 from metameric._core.errors import InputError
 from metameric._core.panels import Real
 from metameric._core.tensors import to_numpy
-from metameric.plot._axes import plain
+from metameric.plot._axes import plain, whole_ticks
 from metameric.plot._canvas import FONT_SIZE
 from metameric.plot._colors import BLUE, VERMILION
 from metameric.plot._imshow import imshow
@@ -139,6 +139,7 @@ def mad_loss_all(
             ax.plot(to_numpy(torch.as_tensor(values)), label=label, **style)
     for ax, name in zip(axes, names, strict=True):
         plain(ax, None, "Synthesis iteration", name)
+        whole_ticks(ax)
     handles, found = axes[0].get_legend_handles_labels()
     figure.legend(handles, found, loc="lower center", ncols=4, fontsize=FONT_SIZE, frameon=False)
     return figure

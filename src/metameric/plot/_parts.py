@@ -79,17 +79,18 @@ def axes_for(
     gridspec_kwargs: Mapping[str, Any] | None = None,
 ) -> list[Axes]:
     """Divide axes (those of a new figure by default) into `n`, in a line if there are few of them."""
-    n_columns = math.ceil(math.sqrt(n)) if n > 8 else n if direction == "horizontal" else 1
+    in_line = 8 if ax is None else 3
+    n_columns = math.ceil(math.sqrt(n)) if n > in_line else n if direction == "horizontal" else 1
     n_rows = math.ceil(n / n_columns)
     if ax is None:
         cell = 300 if n <= 4 else 220
-        width, height = (v * 100 for v in figsize) if figsize else (n_columns * cell + 60, n_rows * cell + 40)
+        width, height = (v * 100 for v in figsize) if figsize else (n_columns * cell + 60, n_rows * cell + 55)
         figure = new_figure(width, height)
-        margins = {"left": 60 / width, "right": 1 - 20 / width, "bottom": 30 / height, "top": 1 - 50 / height}
+        margins = {"left": 60 / width, "right": 1 - 20 / width, "bottom": 30 / height, "top": 1 - 65 / height}
         ax = figure.add_subplot(figure.add_gridspec(1, 1, **margins)[0])
     elif n == 1:
         return [ax]
-    all_axes = split(ax, n_rows, n_columns, {"wspace": 0.3, "hspace": 0.45, **dict(gridspec_kwargs or {})})
+    all_axes = split(ax, n_rows, n_columns, gridspec_kwargs, gaps=(65, 75))
     for unused in all_axes[n:]:
         unused.remove()
     return all_axes[:n]

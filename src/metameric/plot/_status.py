@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from metameric._core.errors import InputError
-from metameric._core.panels import Real
+from metameric._core.panels import ImagePanel, Real, RepresentationPanel
 from metameric.plot._by_model import ByModelPanel
 from metameric.plot._drawn import Drawn
 from metameric.plot._panels import draw_panels
@@ -16,9 +16,9 @@ from metameric.plot._pixels import new_figure
 from metameric.plot._synthesis import adjusted, image_options
 from metameric.plot._views import IMAGE, LOSS, TARGET, View, view_of
 
-_WIDTH, _HEIGHT = 400, 330
+_WIDTH, _HEIGHT = 325, 330
 _MARGIN = {"left": 20, "right": 20, "bottom": 55, "top": 95}
-_GAP = 75
+_GAP, _GAP_OF_PICTURES = 75, 30
 
 
 @dataclass
@@ -114,7 +114,8 @@ def draw_status(
     panels = {p.name: p.panels(iteration) for p in plots}
     if figure is None:
         widths = {p.name: width_ratios.get(p.name, _room(panels[p.name])) for p in plots}
-        figure = _figure(places, widths, figsize)
+        gaps = {p.name: _GAP_OF_PICTURES if _are_pictures(panels[p.name]) else _GAP for p in plots}
+        figure = _figure(places, widths, gaps, figsize)
         figure.suptitle(view.headline, fontsize=10, y=1 - 22 / figure.bbox.height, va="center")
     all_axes = list(figure.axes)
     for plot in plots:
@@ -126,9 +127,24 @@ def draw_status(
     return figure, plots
 
 
-def _room(panels: Sequence[Any]) -> int:
-    # Models that draw their representation themselves divide their place further.
-    return sum(2 if isinstance(panel, ByModelPanel) else 1 for panel in panels)
+def _room(panels: Sequence[Any]) -> float:
+    # Representations divide their place further.
+    return sum(_room_inside(panel) for panel in panels)
+
+
+def _room_inside(panel: Any) -> float:
+    if isinstance(panel, ByModelPanel):
+        return 2.25
+    return min(2.25, len(panel.parts)) if isinstance(panel, RepresentationPanel) else 1
+
+
+def _are_pictures(panels: Sequence[Any]) -> bool:
+    """Whether there is nothing that has ticks and labels at its left."""
+    return all(
+        isinstance(panel, ImagePanel)
+        or (isinstance(panel, RepresentationPanel) and all(part.ndim > 1 for part in panel.parts.values()))
+        for panel in panels
+    )
 
 
 def _plots(view: View, included: Sequence[str] | None, kwargs: dict[str, Any]) -> list[Plot]:
@@ -169,22 +185,28 @@ def _places(names: Sequence[str], axes_idx: Mapping[str, int | Sequence[int]]) -
     return places
 
 
-def _figure(places: Mapping[str, list[int]], widths: Mapping[str, Real], figsize: tuple[Real, Real] | None) -> Figure:
+def _figure(
+    places: Mapping[str, list[int]],
+    widths: Mapping[str, Real],
+    gaps: Mapping[str, Real],
+    figsize: tuple[Real, Real] | None,
+) -> Figure:
     n = 1 + max(i for where in places.values() for i in where)
-    ratios = [1.0] * n
+    ratios, lefts = [1.0] * n, [float(_GAP)] * n
     for name, where in places.items():
         for i in where:
-            ratios[i] = widths.get(name, 1) / len(where)
+            ratios[i], lefts[i] = widths.get(name, 1) / len(where), gaps.get(name, _GAP)
+    fixed = sum(lefts) + _MARGIN["left"] + _MARGIN["right"]
     if figsize is None:
-        width = _WIDTH * sum(ratios) + _MARGIN["left"] + _MARGIN["right"]
+        width: Real = round(_WIDTH * sum(ratios) + fixed)
         height: Real = _HEIGHT + _MARGIN["bottom"] + _MARGIN["top"]
     else:
         width, height = 100 * figsize[0], 100 * figsize[1]
     figure = new_figure(width, height)
-    free = (width - _MARGIN["left"] - _MARGIN["right"]) / sum(ratios)
+    free = (width - fixed) / sum(ratios)
     left: Real = _MARGIN["left"]
-    for ratio in ratios:
-        box = (left + _GAP, _MARGIN["bottom"], free * ratio - _GAP, height - _MARGIN["bottom"] - _MARGIN["top"])
+    for ratio, gap in zip(ratios, lefts, strict=True):
+        box = (left + gap, _MARGIN["bottom"], free * ratio, height - _MARGIN["bottom"] - _MARGIN["top"])
         figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height), label=f"place {left:.0f}")
-        left += free * ratio
+        left += gap + free * ratio
     return figure

@@ -10,7 +10,7 @@ from torch import Tensor
 from metameric._core.errors import InputError
 from metameric._core.panels import Real
 from metameric._core.tensors import to_numpy
-from metameric.plot._axes import Limits, current_axes, plain
+from metameric.plot._axes import Limits, current_axes, plain, whole_ticks
 from metameric.plot._colors import BLUE, MUTED
 
 
@@ -62,6 +62,7 @@ def stem_plot(
     if "basefmt" not in kwargs:
         ax.hlines(np.zeros(len(starts)), starts, stops, color=MUTED, linewidth=0.8, zorder=1)
     plain(ax, title)
+    whole_ticks(ax)
     ax.set_xlim(-0.5 - 0.02 * values.size, values.size - 0.5 + 0.02 * values.size)
     _set_limits(ax, values, ylim)
     return ax

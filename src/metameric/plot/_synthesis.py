@@ -212,8 +212,8 @@ def synthesis_histogram(
         for panel in view.panels(HISTOGRAM, iteration):
             if not isinstance(panel, HistogramPanel):
                 return draw_panel(panel, current_axes(ax)).axes[0]
-            targets = len(entries) > 1
-            values.update({f"{k} [{entry}]" if targets and k in values else k: v for k, v in panel.values.items()})
+            several = len(entries) > 1
+            values.update({k if "[" in k or not several else f"{k}[{entry}]": v for k, v in panel.values.items()})
     tensors = [v.reshape(1, 1, -1) for v in values.values()]
     return histogram(tensors, list(values), 0, None, ylim, xlim, ax=current_axes(ax), alpha=alpha, **kwargs)
 

@@ -181,8 +181,10 @@ class Vocabulary:
             return [replace(panel, name=ERROR) for panel in model.representation_panels(error, batch_idx=0)]
         if hasattr(model, "plot_representation"):
             return [ByModelPanel(ERROR, model, error, "", ylim)]
-        parts = {part.title: torch.from_numpy(part.values) for part in parts_of(error, 0, title, as_rgb)}
-        return [RepresentationPanel(ERROR, parts, title, ylim)]
+        parts = parts_of(error, 0, title, as_rgb)
+        if len(parts) > 1:
+            parts = parts_of(error, 0, "Error,", as_rgb)
+        return [RepresentationPanel(ERROR, {p.title: torch.from_numpy(p.values) for p in parts}, title, ylim)]
 
     def _histogram(self, iteration: int | None) -> list[Panel]:
         stimulus, at = self.stimulus(iteration)

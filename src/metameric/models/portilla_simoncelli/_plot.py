@@ -42,12 +42,12 @@ def draw(
 
     if ax is None:
         width, height = figsize or (12, 5)
-        figure = new_figure(100 * width, 100 * height)
-        figure.set_layout_engine("constrained")
-        ax = figure.add_subplot()
+        width, height = 100 * width, 100 * height
+        ax = new_figure(width, height).add_axes((50 / width, 30 / height, 1 - 65 / width, 1 - 80 / height))
     values = {name: group.squeeze((0, 1)).cpu().numpy() for name, group in groups.items()}
     correlations = symmetric_limits([group for name, group in values.items() if "correlation" in name])
-    axes = split(ax, -(-len(groups) // 4), min(4, len(groups)))[: len(groups)]
+    # Tick labels and the two lines of a title have their place between the plots.
+    axes = split(ax, -(-len(groups) // 4), min(4, len(groups)), gaps=(48, 62))[: len(groups)]
     for panel, (name, group) in zip(axes, values.items(), strict=True):
         limits = (correlations if "correlation" in name else False) if ylim is None else ylim
         stem_plot(group, panel, f"{title} {name}".strip(), limits)
