@@ -285,6 +285,29 @@ class TestPrincipal:
         left = [mm.problems.LinearModel(m.matrix.double() @ rest.mT) for m in models]
         assert torch.allclose(principal.variance[1].double(), closed_form(*left), rtol=1e-3)
 
+    def test_images_reach_the_closed_form_of_circular_filters(self, dtype):
+        image = mm.data.image("camera", size=40).to(dtype)  # too large for a dense solution
+        models = [
+            mm.remove_grad(mm.models.Gaussian((9, 9), std=1.5, pad_mode="circular")).to(dtype),
+            mm.remove_grad(mm.models.CenterSurround((9, 9), pad_mode="circular")).to(dtype),
+        ]
+        impulse = torch.zeros(1, 1, 40, 40, dtype=dtype)
+        impulse[..., 0, 0] = 1
+        one, two = (
+            torch.fft.fft2((m(impulse) - m(0 * impulse)).double()).abs().square().sum((0, 1)) + 0.01 for m in models
+        )
+        ratios = (one / two).flatten().sort().values
+        principal = mm.PrincipalDistortions(image, models, ridge=0.01)
+        result = principal.synthesize(2, **QUIET)
+        assert result.converged
+        best = 0.25 * (ratios[[-1, -2]] / ratios[:2]).log() ** 2
+        assert principal.variance.dtype == dtype
+        assert torch.allclose(principal.variance.double(), best, rtol=1e-3)
+        three = mm.PrincipalDistortions(image, [*models, torch.nn.Identity()], ridge=0.01)
+        three.setup(n_restarts=1)
+        three.synthesize(**QUIET)
+        assert float(three.variance) > 2 / 3 * float(best[0])  # even with the third half-way between the two
+
     def test_ridge_bounds_what_a_blind_model_leaves_open(self, dtype):
         blind, other = mm.problems.LinearModel.random(3, 8, dtype=dtype), positive(8, 2, dtype)
         with pytest.raises(ValueError, match="ridge"):

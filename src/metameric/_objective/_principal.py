@@ -1,6 +1,8 @@
 """Pairs of distortions that separate models: how much the models disagree about which of the two is more visible."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 import torch
@@ -89,3 +91,12 @@ class Separation:
         vectors = basis @ torch.from_numpy(eigh(basis.mT @ one @ basis, basis.mT @ two @ basis)[1])
         both = torch.stack([vectors[:, -1], vectors[:, 0]]).to(image)
         return self.place(both.reshape(1, 2, *image.shape[1:]))
+
+    def operators(self) -> list[Callable[[Tensor], Tensor]]:
+        """Return every ``F_n`` with its ridge as a map of vectors (k, elements)."""
+        return [partial(_product, fisher, ridge) for fisher, ridge in zip(self.fishers, self.ridges, strict=True)]
+
+
+def _product(fisher: FisherInformation, ridge: float, vectors: Tensor) -> Tensor:
+    images = vectors.reshape(-1, *fisher.image.shape)
+    return fisher.matvec(images).reshape(vectors.shape) + ridge * vectors

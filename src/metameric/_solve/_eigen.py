@@ -55,7 +55,7 @@ class Subspace:
         # The operator is symmetric only up to rounding; the mean of both products is the better estimate.
         cross = ((self.basis @ images.mT).double() + (self.images @ new.mT).double()) / 2
         gram = torch.cat([torch.cat([self.gram, cross], 1), torch.cat([cross.mT, (new @ images.mT).double()], 1)])
-        self.basis, self.images = _append(self.basis, new), _append(self.images, images)
+        self.basis, self.images = appended(self.basis, new), appended(self.images, images)
         self.gram = (gram + gram.mT) / 2
         self.products += new.shape[0]
         return True
@@ -70,7 +70,7 @@ class Subspace:
         self.gram = exact @ self.gram @ exact.mT
 
 
-def _append(held: Vectors, new: Vectors) -> Vectors:
+def appended(held: Vectors, new: Vectors) -> Vectors:
     """Join rows; the room behind `held` is used if there is some, so that growing does not copy every time."""
     m, n = held.shape
     room = held.untyped_storage().nbytes() // held.element_size() // n

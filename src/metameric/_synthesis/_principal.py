@@ -13,10 +13,10 @@ from metameric._core.random import normal
 from metameric._core.types import Number
 from metameric._objective._fisher import FisherInformation
 from metameric._objective._principal import Separation
-from metameric._solve._constraint import FREE
-from metameric._solve._lbfgs import LBFGS
-from metameric._solve._loop import CUT_SHORT, minimise
+from metameric._solve._eigen_start import RoughInverse
+from metameric._solve._loop import CUT_SHORT
 from metameric._solve._observe import Observer
+from metameric._solve._pencil import extreme_ratios
 from metameric._solve._solver import Solver
 from metameric._solve._status import Status
 from metameric._solve._stop import Below, Plateau, Stationary, Stop
@@ -117,13 +117,13 @@ class PrincipalDistortions(SetSynthesis):
         optimizer, optimizer_kwargs, scheduler, scheduler_kwargs, solver
             As for `Synthesis`.
         n_restarts
-            Random starts: by default one for two models, which have no local optima, and four for more. With more than
-            two, the optimum of each two of them is a start as well.
+            Random starts: four by default for more than two models; the optimum of each two of them is a start as well.
+            Two models have no local optima: there, random pairs (two by default) only span where the search begins.
         seed
             Of the first random start; the others use ``seed + 1``, ...
         """
         if n_restarts is None:
-            n_restarts = 1 if len(self._models) == 2 else 4
+            n_restarts = 2 if len(self._models) == 2 else 4
         if self._start is None and initial_distortions is None and isinstance(seed, int):
             seed = [seed + i for i in range(n_restarts)]
         super().setup(
@@ -147,15 +147,25 @@ class PrincipalDistortions(SetSynthesis):
         if self._found.shape[0]:
             random = normal([s + 7919 * self._found.shape[0] for s in seeds], random)
         random = problem.place(random)
-        small = self._image.numel() <= LARGEST_DENSE
-        if len(self._models) < 2 or (len(self._models) == 2 and not small):
+        if len(self._models) < 2:
             return random
-        pairs = [two.exact_pair() if small else self._quick(two, random[:1]) for two in problem.model_pairs()]
-        return torch.cat([*pairs, random])
+        small = self._image.numel() <= LARGEST_DENSE
+        pairs = [two.exact_pair() if small else self._searched(two, random) for two in problem.model_pairs()]
+        # Two models have no local optima: random starts beside the solution would only cost.
+        return torch.cat([*pairs, random] if len(self._models) > 2 else pairs)
 
-    def _quick(self, two: Separation, start: Tensor) -> Tensor:
-        run = minimise(two, start, solver=LBFGS(), stop=self._stop(10), max_iter=200, constraint=FREE)
-        return two.place(run.x)
+    def _searched(self, two: Separation, random: Tensor) -> Tensor:
+        """Find the optimum for two models in a subspace that begins with random vectors."""
+        shape = self._image.shape[1:]
+        one, other = two.operators()
+        against = self._blank.new_empty(0, self._image.numel()) if two.found is None else two.found
+        probes = random.flatten(0, 1).flatten(1)
+
+        def rough(operator: Callable[[Tensor], Tensor]) -> RoughInverse:
+            return RoughInverse(lambda v: v.reshape(-1, *shape), lambda x: x.flatten(1), probes, operator(probes), 1e-6)
+
+        found = extreme_ratios((one, other), (rough(one), rough(other)), probes, against)
+        return two.place(found.reshape(1, 2, *shape))
 
     def _stop(self, window: int) -> Stop:
         # The distortions have unit length and the objective no scale: so has the gradient.
