@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
+
+from metameric._core.functions import Function
 
 _leave_transforms: Callable[[], AbstractContextManager[Any]]
 try:
@@ -14,40 +16,52 @@ try:
 except ImportError:  # a private name: without it constants are recomputed inside transforms, never wrong
     _leave_transforms = nullcontext
 
-Map = Callable[[Tensor], Tensor]
+Map = Callable[..., Any]
+T = TypeVar("T")
 
 
-class _LinearMap(torch.autograd.Function):
+class _LinearMap(Function):
     """Being linear, the map is its own directional derivative, and its gradient is its adjoint."""
 
     @staticmethod
-    def forward(x: Tensor, apply: Map, adjoint: Map) -> Tensor:
-        return apply(x)
+    def forward(apply: Map, adjoint: Map, *xs: Tensor) -> Any:
+        return apply(*xs)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Map, Map], output: Tensor) -> None:
-        _, ctx.map, ctx.adjoint = inputs
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.map, ctx.adjoint, *_ = inputs
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        return _LinearMap.apply(gradient, ctx.adjoint, ctx.map), None, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
+        back = _LinearMap.apply(ctx.adjoint, ctx.map, *gradients)
+        return None, None, *(back if isinstance(back, tuple) else (back,))
 
     @staticmethod
-    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
-        return _LinearMap.apply(tangent, ctx.map, ctx.adjoint)
+    def jvp(ctx: Any, _: None, __: None, *tangents: Tensor) -> Any:
+        return _LinearMap.apply(ctx.map, ctx.adjoint, *tangents)
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int, None, None], x: Tensor, apply: Map, adjoint: Map) -> tuple[Tensor, int]:
-        return _LinearMap.apply(x.movedim(in_dims[0], 0), apply, adjoint), 0
+    def vmap(info: Any, in_dims: tuple[int | None, ...], apply: Map, adjoint: Map, *xs: Tensor) -> tuple[Any, Any]:
+        first = [
+            x.expand(info.batch_size, *x.shape) if dim is None else x.movedim(dim, 0)
+            for x, dim in zip(xs, in_dims[2:], strict=True)
+        ]
+        out = _LinearMap.apply(apply, adjoint, *first)
+        return out, (0,) * len(out) if isinstance(out, tuple) else 0
 
 
-def linear_map(x: Tensor, apply: Map, adjoint: Map) -> Tensor:
+def linear_map(x: Tensor, apply: Callable[[Tensor], Tensor], adjoint: Callable[[Tensor], Tensor]) -> Tensor:
     """Return ``apply(x)``, differentiated through `adjoint` instead of through the operations inside.
 
     Both maps must take any number of leading dimensions. Tensors they hold must be constant (`is_constant`).
     Gradients of gradients, `torch.func.jvp` and `torch.func.vmap` work.
     """
-    return _LinearMap.apply(x, apply, adjoint)
+    return _LinearMap.apply(apply, adjoint, x)
+
+
+def linear_map_to_several(x: Tensor, apply: Callable[[Tensor], tuple[Tensor, ...]], adjoint: Map) -> tuple[Tensor, ...]:
+    """Return the tensors of ``apply(x)``, differentiated through ``adjoint(*gradients)``; else as `linear_map`."""
+    return _LinearMap.apply(apply, adjoint, x)
 
 
 def is_constant(tensor: Tensor) -> bool:
@@ -69,8 +83,13 @@ def constants() -> Iterator[None]:
         yield
 
 
-class Kept:
-    """A tensor computed from others, kept until one of them changes, is moved or is replaced.
+def can_keep(source: Tensor) -> bool:
+    """Tell whether what is computed from a tensor may outlive the call: it is constant, and its changes are counted."""
+    return is_constant(source) and not source.is_inference()
+
+
+class Kept(Generic[T]):
+    """What was computed from tensors, kept until one of them changes, is moved or is replaced.
 
     Nothing is kept while a source is differentiated. Copies and pickles of the owner start empty.
     """
@@ -78,11 +97,11 @@ class Kept:
     def __init__(self) -> None:
         self._sources: tuple[Tensor, ...] = ()
         self._state: list[tuple[Any, ...]] = []
-        self._value: Tensor | None = None
+        self._value: T | None = None
 
-    def get(self, sources: Sequence[Tensor], compute: Callable[[], Tensor]) -> Tensor:
+    def get(self, sources: Sequence[Tensor], compute: Callable[[], T]) -> T:
         """Return `compute()`, from memory if the sources are what they were."""
-        if not all(is_constant(s) and not s.is_inference() for s in sources):
+        if not all(can_keep(s) for s in sources):
             return compute()
         state = [(s._version, s.dtype, s.device, s.untyped_storage().data_ptr()) for s in sources]
         same = len(sources) == len(self._sources) and all(a is b for a, b in zip(sources, self._sources, strict=True))
@@ -92,5 +111,5 @@ class Kept:
             self._sources, self._state = tuple(sources), state
         return self._value
 
-    def __reduce__(self) -> tuple[type["Kept"], tuple[()]]:
+    def __reduce__(self) -> tuple[type["Kept[T]"], tuple[()]]:
         return Kept, ()

@@ -29,7 +29,7 @@ from metameric.models._fitted import (
 from metameric.models._naive import CenterSurround, Gaussian
 from metameric.models._stages import (
     FilterBank,
-    JointFiltering,
+    Filtering,
     KernelSize,
     Response,
     as_kernel_size,
@@ -78,7 +78,7 @@ class _FrontEnd(nn.Module):
             self.contrast = Gaussian(size, pad_mode=pad_mode, out_channels=n, cache_filt=cache_filt)
             self.contrast_scalar = _random_scalar(n)
         self.activation = activation
-        self._joint = JointFiltering()
+        self._filtering = Filtering()
         if pretrained:
             self._take_fitted()
 
@@ -103,7 +103,7 @@ class _FrontEnd(nn.Module):
             If the image is smaller than padding for the kernel allows, or of another dtype than the model.
         """
         if self.fitted.luminance_std:
-            signal, luminance = self._joint(x, (self.center_surround, self.luminance))
+            signal, luminance = self._filtering.each_channel(x, (self.center_surround, self.luminance))
             signal = luminance_gain_control(signal, luminance, self.luminance_scalar)
         else:
             signal = self.center_surround(x)

@@ -16,11 +16,12 @@ from metameric.models._stages import (
     KernelSize,
     as_kernel_size,
     as_pad_mode,
-    matched_filters,
+    check_channels,
     spatial_filtering,
 )
 from metameric.process._convolution import convolve
-from metameric.process._filters import circular_gaussian2d
+from metameric.process._filters import circular_gaussian2d, gaussian_profiles
+from metameric.process._separable import Terms
 
 Values = Number | Sequence[Number] | Tensor
 
@@ -92,7 +93,8 @@ class Linear(nn.Module):
 
     def forward(self, x: Image) -> Float[Tensor, "batch 2 height width"]:
         """Filter images (batch, 1, height, width) into two channels."""
-        return convolve(x, matched_filters(x, self.conv.weight), self.pad_mode)
+        check_channels(x, 2)
+        return convolve(x, self.conv.weight, self.pad_mode)
 
 
 class Gaussian(FilterBank):
@@ -137,9 +139,10 @@ class Gaussian(FilterBank):
         super().__init__(kernel_size, pad_mode, len(values), cache_filt)
         self.std = nn.Parameter(values)
 
-    def make_filters(self) -> Bank:
-        """Compute the filters from `std`."""
-        return circular_gaussian2d(self.kernel_size, self.std)
+    def make_terms(self, dtype: torch.dtype | None = None) -> Terms:
+        """Compute the profiles of the filters from `std`."""
+        down, along = gaussian_profiles(self.kernel_size, self.std.to(dtype))
+        return Terms(torch.ones_like(down[:, :1]), down[:, None], along[:, None])
 
     def forward(self, x: Image, **conv2d_kwargs: Any) -> Tensor:
         """Filter images at their own size.
@@ -220,12 +223,12 @@ class CenterSurround(FilterBank):
         self.surround_std = nn.Parameter(surround)
         self.register_buffer("amplitude_ratio", torch.as_tensor(float(amplitude_ratio)))
 
-    def make_filters(self) -> Bank:
-        """Compute the filters from the parameters."""
-        center = circular_gaussian2d(self.kernel_size, self.center_std)
-        surround = circular_gaussian2d(self.kernel_size, self.surround_std)
-        signs = torch.tensor([1.0 if on else -1.0 for on in self.on_center], dtype=center.dtype, device=center.device)
-        return signs.reshape(-1, 1, 1, 1) * self.amplitude_ratio * (center - surround)
+    def make_terms(self, dtype: torch.dtype | None = None) -> Terms:
+        """Compute the profiles of centre and surround, and their weights, from the parameters."""
+        stds = torch.stack([self.center_std, self.surround_std], 1).to(dtype)
+        down, along = (p.unflatten(0, stds.shape) for p in gaussian_profiles(self.kernel_size, stds))
+        signs = stds.new_tensor([[1.0, -1.0] if on else [-1.0, 1.0] for on in self.on_center])
+        return Terms(signs * self.amplitude_ratio.to(stds.dtype), down, along)
 
 
 def per_channel(values: Values, name: str, out_channels: int | None) -> Float[Tensor, " out_channels"]:

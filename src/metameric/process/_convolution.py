@@ -23,6 +23,7 @@ from metameric.process._padding import fold, pad, same_pads
 # Forward plus gradient at 256 x 256 on one CPU core: equal between 3 x 3 and 5 x 5, thirty times apart at 31 x 31.
 LARGEST_SPATIAL_AREA = 16
 
+Size = tuple[int, int]
 Kernel = Float[Tensor, "*bank kernel_height kernel_width"]
 Filtered = Float[Tensor, "*out height width"]
 

@@ -42,10 +42,16 @@ def circular_gaussian2d(
     >>> mm.process.circular_gaussian2d(kernel_size=31, std=[2, 5.5]).shape
     torch.Size([2, 1, 31, 31])
     """
-    height, width = _kernel_shape(kernel_size)
-    sigma = _channel_stds(std, out_channels)
-    rows, columns = (_gaussian1d(length, sigma) for length in (height, width))
-    return (rows.unsqueeze(-1) * columns.unsqueeze(-2)).unsqueeze(1)
+    down, along = gaussian_profiles(_kernel_shape(kernel_size), _channel_stds(std, out_channels))
+    return (down.unsqueeze(-1) * along.unsqueeze(-2)).unsqueeze(1)
+
+
+def gaussian_profiles(
+    size: tuple[int, int], sigma: Float[Tensor, "*stds"]
+) -> tuple[Float[Tensor, "n height"], Float[Tensor, "n width"]]:
+    """Return profiles of Gaussian kernels of one size, for each standard deviation; each sums to one."""
+    down, along = (_gaussian1d(length, sigma.reshape(-1)) for length in size)
+    return down, along
 
 
 def _gaussian1d(length: int, sigma: Float[Tensor, " out_channels"]) -> Float[Tensor, "out_channels length"]:

@@ -1,0 +1,97 @@
+"""Filtering of one axis as a product with a banded matrix that is cut into blocks.
+
+Each block of a few rows meets a short stretch of the samples; all blocks are multiplied in one call. Padding is part of
+the matrix, so that the adjoint is the product with the transposed matrix.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from metameric._core.linear import constants
+
+# Few rows waste little on the corners of the band, many keep the processor busy. Of 8, 16 and 32 this is the fastest or
+# within 5 % of it for kernels of 5 to 101 samples on 64 to 1024, on one CPU core.
+BLOCK = 16
+
+
+class Profile(NamedTuple):
+    """Weights of neighbouring samples, and how many of them come before the middle."""
+
+    taps: tuple[float, ...]
+    before: int
+
+    @property
+    def reach(self) -> int:
+        """Farthest neighbour, to either side."""
+        return max(self.before, len(self.taps) - 1 - self.before)
+
+    @classmethod
+    def trimmed(cls, taps: Sequence[float], eps: float) -> "Profile":
+        """Cut off at both ends what makes less, in all, than a small part of a rounding error."""
+        middle, size = (len(taps) - 1) // 2, np.abs(taps)
+        negligible = eps / 64 * size.sum()
+        first = min(int(np.searchsorted(size.cumsum(), negligible)), middle)
+        last = max(len(taps) - int(np.searchsorted(size[::-1].cumsum(), negligible)), middle + 1)
+        return cls(tuple(taps[first:last]), middle - first)
+
+
+class Strip(NamedTuple):
+    """The blocks of a banded matrix; the first one meets the samples from `start` on, each other `rows` further."""
+
+    blocks: Float[Tensor, "block rows columns"]
+    start: int
+
+    def add_product(self, x: Tensor, offset: int, width: int, out: Tensor, weight: float, fresh: bool) -> None:
+        """Add ``weight * matrix @ x.mT`` to `out`, (rows, m), or put it there.
+
+        `x` is a line of numbers with those of an (m, width) array from `offset` on. Blocks at the edges reach into
+        neighbouring rows, where their weights are zero: before the first and after the last row must be numbers, too.
+        """
+        n_blocks, rows, columns = self.blocks.shape
+        windows = x.as_strided((n_blocks, columns, out.shape[-1]), (rows, 1, width), offset + self.start)
+        out.view(n_blocks, rows, -1).baddbmm_(self.blocks, windows, beta=0 if fresh else 1, alpha=weight)
+
+
+def strip(n: int, profile: Profile, pad_mode: str, transposed: bool, dtype: torch.dtype) -> Strip:
+    """Cut the matrix that filters an axis of `n` samples, or its transpose, into blocks of rows."""
+    rows, columns, taps = _entries(n, profile, pad_mode)
+    if transposed:
+        rows, columns = columns, rows
+    width = block_width(n, profile)
+    n_rows, start = (whole_blocks(n), 0) if width == n else (BLOCK, -profile.reach)
+    blocks = np.zeros((whole_blocks(n) // n_rows, n_rows, width))
+    np.add.at(blocks, (rows // n_rows, rows % n_rows, columns - rows // n_rows * n_rows - start), taps)
+    with constants():
+        return Strip(torch.from_numpy(blocks).to(dtype), start)
+
+
+def block_width(n: int, profile: Profile) -> int:
+    """Return how many of `n` samples each block meets: a band nearly as wide as the matrix is not worth cutting."""
+    width = BLOCK + 2 * profile.reach
+    return n if n <= 1.5 * width else width
+
+
+def whole_blocks(n: int) -> int:
+    """Round up to a whole number of blocks."""
+    return -(-n // BLOCK) * BLOCK
+
+
+def _entries(n: int, profile: Profile, pad_mode: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, columns and values of the matrix that filters an axis of `n` samples; those of equal place add up."""
+    pads = profile.before, len(profile.taps) - 1 - profile.before
+    position = np.arange(-pads[0], n + pads[1])
+    if pad_mode == "reflect":
+        samples = np.abs((position + n - 1) % (2 * n - 2) - (n - 1)) if n > 1 else 0 * position
+    elif pad_mode == "replicate":
+        samples = position.clip(0, n - 1)
+    else:
+        samples = np.where((position >= 0) & (position < n), position, -1)
+    columns = np.lib.stride_tricks.sliding_window_view(samples, len(profile.taps))
+    rows, taps = (np.broadcast_to(a, columns.shape) for a in (np.arange(n)[:, None], np.array(profile.taps)))
+    inside = columns >= 0
+    return rows[inside], columns[inside], taps[inside]
