@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from metameric._version import __version__
-from metameric.io._archive import looks_like_archive, read_archive
+from metameric.io._archive import looks_like_archive, read_archive, reading
 from metameric.io._plenoptic import CALLABLE_PARTS, read_dictionary
 from metameric.io._state import KIND
 from metameric.io._tree import TAG
@@ -48,10 +48,10 @@ def examine_saved_synthesis(file_path: str | os.PathLike[str], map_location: str
     model            : metameric.problems.LinearModel
     ...
     """
-    if looks_like_archive(file_path):
-        _print_sections(_sections_of_archive(file_path))
-    else:
-        _print_sections(_sections_of_plenoptic(file_path, map_location))
+    ours = looks_like_archive(file_path)
+    with reading(file_path):
+        sections = _sections_of_archive(file_path) if ours else _sections_of_plenoptic(file_path, map_location)
+    _print_sections(sections)
 
 
 def _sections_of_archive(path: str | os.PathLike[str]) -> dict[str, dict[str, str]]:

@@ -51,14 +51,7 @@ def read_specification(path: str | os.PathLike[str]) -> Specification:
     file = Path(path)
     if not file.is_file():
         raise MissingFileError(f"{file} does not exist; expected a specification, a YAML file.")
-    text = file.read_text(encoding="utf-8")
-    try:
-        content, tree = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = "" if mark is None else f", line {mark.line + 1}"
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise FileError(f"{file.name}{where}: not YAML ({problem}); check indentation, colons and quotes.") from error
+    text, content, tree = _parsed(file)
     try:
         specification = Specification.model_validate(content)
     except ValidationError as error:
@@ -76,6 +69,36 @@ def read_specification(path: str | os.PathLike[str]) -> Specification:
         raise InputError("\n".join(missing))
     anchored._text = text
     return anchored
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, with the place of a value that its tag or its form promises and its text does not keep."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Construct one value."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError) as error:
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.constructor.ConstructorError(None, None, f"no {kind}", node.start_mark) from error
+
+
+def _parsed(file: Path) -> tuple[str, Any, yaml.Node | None]:
+    """Return a file's text, what it says, and where it says it."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        loader = _Loader(text)
+        tree = loader.get_single_node()
+        return text, None if tree is None else loader.construct_document(tree), tree
+    except UnicodeDecodeError as error:
+        raise FileError(f"{file.name} is not text in UTF-8 ({error.reason} at byte {error.start}).") from error
+    except RecursionError as error:
+        raise FileError(f"{file.name}: not a specification (nested too deeply); check brackets and dashes.") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = "" if mark is None else f", line {mark.line + 1}"
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise FileError(f"{file.name}{where}: not YAML ({problem}); check indentation, colons and quotes.") from error
 
 
 def _images(specification: Specification) -> Iterator[tuple[tuple[int | str, ...], ImageEntry]]:
@@ -127,7 +150,11 @@ def _sentence(name: str, tree: yaml.Node | None, content: Any, error: ErrorDetai
 
 
 def _shown(given: Any) -> str:
-    return "" if isinstance(given, dict | list) else f" is {given!r}"
+    if isinstance(given, dict | list):
+        return ""
+    huge = isinstance(given, int) and given.bit_length() > 256  # Python refuses to print the largest ones
+    text = f"a number of {given.bit_length()} bits" if huge else repr(given)
+    return f" is {text if len(text) <= 80 else text[:77] + '...'}"
 
 
 def _locate(tree: yaml.Node | None, location: Sequence[int | str]) -> tuple[int, str]:

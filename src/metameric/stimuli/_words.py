@@ -14,6 +14,7 @@ from metameric.data._bundled import available, image
 from metameric.data._load import load_images
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+MOST_SEEDS = 1_000_000
 
 
 def read_image(name: str, size: int | None, color: bool, dtype: str, device: str) -> Tensor:
@@ -47,14 +48,20 @@ def checked_device(device: str, label: str = "--device") -> torch.device:
 def parse_seeds(text: str, label: str = "--seeds") -> list[int]:
     """Read ``3``, ``0-7`` or ``0,2,5``."""
     seeds: list[int] = []
+    shown = repr(text if len(text) <= 80 else f"{text[:77]}...")
     try:
         for part in text.split(","):
             first, dash, last = part.partition("-")
-            seeds += range(int(first), int(last) + 1) if dash else [int(first)]
-    except ValueError:
+            given = range(int(first), int(last) + 1) if dash else [int(first)]
+            if len(given) > MOST_SEEDS:
+                raise InputError(f"{label} is {shown}, {len(given)} numbers; expected at most {MOST_SEEDS}.")
+            seeds += given
+    except (ValueError, OverflowError) as error:
+        if isinstance(error, InputError):
+            raise
         seeds = []
     if not seeds or len(set(seeds)) != len(seeds):
-        raise InputError(f"{label} is {text!r}; expected distinct whole numbers such as 3, 0-7 or 0,2,5.")
+        raise InputError(f"{label} is {shown}; expected distinct whole numbers such as 3, 0-7 or 0,2,5.")
     return seeds
 
 
