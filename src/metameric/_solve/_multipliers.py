@@ -26,8 +26,9 @@ class Multipliers:
         Factor of the weight where a violation has not fallen to a quarter.
     window
         Iterations of little change after which multipliers are updated.
-    fraction
-        What little change is, relative to the value (at least one).
+    fraction, finest
+        What little change is, relative to the value (at least one): at first, and before a problem may end. Each
+        update divides it by ten.
     tolerance
         Largest g with which a problem may end.
     slack
@@ -45,7 +46,8 @@ class Multipliers:
     growth: float = 3.0
     window: int = 10
     fraction: float = 1e-4
-    tolerance: float = 1e-3
+    finest: float = 1e-7
+    tolerance: float = 1e-4
     slack: float = 1.0
     patience: int | None = None
     budget: int | None = None
@@ -55,18 +57,23 @@ class Multipliers:
         zeros = torch.zeros(n_problems, self.n_members, dtype=torch.float64, device=device)
         everything = torch.ones(n_problems, dtype=torch.float64, device=device)
         start = {"multiplier": zeros, "weight": self.weight * everything, "violation": torch.inf * everything}
-        return {**start, "slack": self.slack * everything, "repair": 0 * everything}
+        return {
+            **start,
+            "slack": self.slack * everything,
+            "repair": 0 * everything,
+            "fraction": self.fraction * everything,
+        }
 
     def advance(self, control: Control, trace: Trace, stalled: Tensor) -> tuple[Control, Tensor]:
         """Update the problems that have settled."""
         due = stalled
         if len(trace) > self.window:
             now, before = trace.last("total"), trace.last("total", self.window)
-            due = due | (trace.unchanged(self.window) & (before - now < self.fraction * now.abs().clamp(min=1)))
+            due = due | (trace.unchanged(self.window) & (before - now < control["fraction"] * now.abs().clamp(min=1)))
         if self.patience is not None:
             due = due | trace.unchanged(self.patience)
         spent = self.budget is not None and len(trace) > self.budget
-        due = (due | spent) & (control["repair"] == 0)
+        due = (due | spent) & ~self.finished(control)
         excess, weight = trace.last("excess").double(), control["weight"]
         multiplier = (control["multiplier"] + spread(weight, excess) * excess).clamp(min=0)
         # What counts is also how far a constraint that pulls is from being just met.
@@ -76,7 +83,9 @@ class Multipliers:
         slack = (control["slack"] / 3).clamp(min=1)
         # g is in units of the square of what is required: the same pull needs smaller multipliers for tighter ones.
         multiplier = multiplier * spread((slack / control["slack"]) ** 2, multiplier)
-        moved = {"multiplier": multiplier, "weight": larger, "violation": violation, "slack": slack}
+        fraction = (control["fraction"] / 10).clamp(min=self.finest)
+        moved = {"multiplier": multiplier, "weight": larger, "violation": violation}
+        moved |= {"slack": slack, "fraction": fraction}
         repair = torch.zeros_like(due) if self.budget is None else self._hold(moved) | spent
         return {**moved, "repair": repair.double()}, due
 
@@ -85,4 +94,5 @@ class Multipliers:
         return self._hold(control) if self.budget is None else control["repair"] == 1
 
     def _hold(self, control: Control) -> Tensor:
-        return (control["violation"] <= self.tolerance) & (control["slack"] == 1)
+        settled = control["fraction"] <= self.finest
+        return (control["violation"] <= self.tolerance) & (control["slack"] == 1) & settled

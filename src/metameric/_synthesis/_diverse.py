@@ -91,7 +91,9 @@ class DiverseSynthesis(SetSynthesis):
         return Multipliers(self._blank.shape[1])
 
     def _stop(self, window: int) -> Stop:
-        return Stationary(1e-4) | Plateau(1e-4, window, status=Status.CONVERGED)
+        # What is left of a distance is the square of what is left of its gradient: sets need a finer rule than images.
+        finest = max(1e-5, 1e3 * torch.finfo(self._blank.dtype).eps)
+        return Stationary(finest) | Plateau(1e-7, window, status=Status.CONVERGED)
 
     @torch.no_grad()
     def _distances_of(self, sets: Tensor) -> Tensor:

@@ -24,8 +24,8 @@ from metameric._synthesis._result import SynthesisResult
 
 WIDE = 0.1
 """The tolerance while a set begins to spread, if it is to be narrower in the end."""
-PATIENCE = 50
-"""Iterations of spreading, at most, between two updates of the multipliers."""
+ROUNDS = 6
+"""Updates of the multipliers that the spreading has time for, at least."""
 
 
 class DiverseMetamers(DiverseSynthesis):
@@ -45,7 +45,8 @@ class DiverseMetamers(DiverseSynthesis):
     tolerance
         Largest relative representation error, ``|f(x) - f(image)| / |f(image)|``; by default that of `Metamer`.
     spreading
-        Iterations, at most, before the errors alone count: a texture spreads on for hundreds.
+        Iterations, at most, before the errors alone count: a texture spreads on for hundreds, and exact distances in
+        small problems need thousands.
     allowed_range
         Of pixels; None allows any.
     constraint
@@ -128,7 +129,9 @@ class DiverseMetamers(DiverseSynthesis):
     def _choose_schedule(self, first_order: bool) -> Schedule | None:
         n, spreading = self._blank.shape[1], self._spreading
         slack = max(1.0, WIDE / float(self._enough.amax()))
-        return Multipliers(n, weight=1.0, slack=slack, patience=PATIENCE, budget=spreading)
+        # The shape of a set settles while the corridor is wide: in a narrow one the errors drown what is left to gain.
+        patience = max(1, spreading // ROUNDS)
+        return Multipliers(n, weight=1.0, fraction=1e-7, window=20, slack=slack, patience=patience, budget=spreading)
 
     def _stop(self, window: int) -> Stop:
         return Below("worst", 0.0) | Plateau(1e-3, window)
