@@ -31,6 +31,7 @@ from ._objective._transform import RandomCrop as RandomCrop
 from ._objective._transform import RandomJitter as RandomJitter
 from ._objective._transform import RandomRotation as RandomRotation
 from ._solve._constraint import Box as Box
+from ._solve._constraint import Free as Free
 from ._solve._lbfgs import LBFGS as LBFGS
 from ._solve._observe import Observer as Observer
 from ._solve._sphere import ContrastSphere as ContrastSphere

@@ -37,7 +37,19 @@ class Curved(Constraint, Protocol):
 
 @dataclass(frozen=True)
 class Free:
-    """No constraint."""
+    """No constraint: a stimulus may go anywhere.
+
+    ``setup(constraint=mm.Free())`` leaves it to the penalty to keep a metamer or a MAD stimulus within its range, as
+    in plenoptic.
+
+    Examples
+    --------
+    >>> import torch, metameric as mm
+    >>> metamer = mm.Metamer(mm.data.image("camera", size=32), mm.models.Gaussian(7))
+    >>> metamer.setup(constraint=mm.Free())
+    >>> mm.Free().move(torch.tensor([[0.5]]), torch.tensor([[2.0]]))
+    tensor([[2.5000]])
+    """
 
     def move(self, x: Tensor, step: Tensor) -> Tensor:
         """Return ``x + step``."""

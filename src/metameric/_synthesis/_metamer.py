@@ -112,7 +112,7 @@ class Metamer(Penalised):
         constraint
             A set on which the metamer must stay. By default metameric's solvers keep it within the range of
             `penalize_range` exactly, which then costs nothing, if the target lies within it; a `torch.optim` optimizer
-            and other penalties are left to weigh the penalty.
+            and other penalties are left to weigh the penalty. `Free` leaves it to the penalty with any solver.
         """
         if self._start is not None:
             chosen = {"initial_image": initial_image, "seed": seed}

@@ -13,7 +13,7 @@ from metameric._objective._composed import Change, Composed, Parametrization, Tr
 from metameric._objective._function import Function
 from metameric._objective._parametrize import Generator
 from metameric._objective._terms import Objective
-from metameric._solve._constraint import FREE, Constraint, distance_to
+from metameric._solve._constraint import FREE, Constraint, Free, distance_to
 from metameric._solve._observe import Observer
 from metameric._solve._redraw import Redraw
 from metameric._solve._schedule import Schedule
@@ -170,7 +170,7 @@ class Synthesis(IterativeSynthesis):
                 f"the parametrization {name_of(self._parametrization)} cannot encode an image; give it a method "
                 "encode(x), or wrap it as mm.Generator(function, latent_shape) and start from latent noise."
             )
-        if self._constraint is not FREE:
+        if not isinstance(self._constraint, Free):
             image = self._constraint.move(image, torch.zeros_like(image))
         return self._parametrization.encode(image)
 
@@ -256,7 +256,7 @@ class Synthesis(IterativeSynthesis):
         """Return the figures that every method has: constraints, flatness, evaluations."""
         figures, meaning = {}, {"evaluations": "of the objective, with gradient"}
         members = self._constraint.constraints if isinstance(self._constraint, Intersection) else [self._constraint]
-        for member in (m for m in members if m is not FREE):
+        for member in (m for m in members if not isinstance(m, Free)):
             name = f"off_{type(member).__name__}"
             figures[name] = distance_to(member, self._stimulus)
             meaning[name] = "root mean square distance from the constraint"

@@ -12,6 +12,7 @@ import torch
 
 from metameric._core.errors import FileError, InputError, MissingFileError
 from metameric._core.types import Image
+from metameric.data._png import decode_deep, is_deep_colour
 
 # Rec. 709 luminance, the weights of scikit-image's rgb2gray.
 LUMINANCE = np.array([0.2125, 0.7154, 0.0721])
@@ -45,7 +46,6 @@ def load_images(
     Notes
     -----
     Integers are divided by the largest value of their type (8 and 16 bit). Transparent pixels appear on white.
-    The image reader reduces colour PNG files of 16 bit to 8.
 
     Examples
     --------
@@ -90,9 +90,12 @@ def _decode(file: Path) -> np.ndarray:
     hint: dict[str, Any] = {"extension": file.suffix} if file.suffix else {}
     try:
         # From memory: the reader leaves files open that it does not understand.
+        data = file.read_bytes()
+        if is_deep_colour(data):
+            return decode_deep(data)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of readers that it tries in turn
-            return np.asarray(imageio.imread(file.read_bytes(), **hint))
+            return np.asarray(imageio.imread(data, **hint))
     except Exception as error:
         raise _NotAnImage(str(error).strip().splitlines()[0] if str(error) else type(error).__name__) from error
 

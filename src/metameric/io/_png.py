@@ -10,10 +10,10 @@ from torch import Tensor
 
 from metameric._core.errors import InputError
 from metameric._core.tensors import convert_float_to_int
+from metameric.data._png import COLOUR_TYPE, SIGNATURE, chunk
 from metameric.io._atomic import replacing
 
-COLOUR_TYPE = {1: 0, 3: 2, 4: 6}
-"""Channels -> colour type of the PNG standard: grey, RGB, RGBA."""
+N_CHANNELS = (1, 3, 4)
 
 
 def save_png(path: str | os.PathLike[str], image: Tensor, bits: int = 8) -> None:
@@ -42,7 +42,7 @@ def save_png(path: str | os.PathLike[str], image: Tensor, bits: int = 8) -> None
     if bits not in (8, 16):
         raise InputError(f"bits is {bits!r}; expected 8 or 16.")
     planes = image[None] if image.ndim == 2 else image
-    if planes.ndim != 3 or planes.shape[0] not in COLOUR_TYPE or planes.numel() == 0:
+    if planes.ndim != 3 or planes.shape[0] not in N_CHANNELS or planes.numel() == 0:
         raise InputError(
             f"image has shape {tuple(image.shape)}; expected (height, width) or (channel, height, width), 1, 3 or 4 "
             "channels. Save the images of a batch one by one."
@@ -92,8 +92,4 @@ def _file(
     scanlines[:, 0], scanlines[:, 1:] = row_filter, rows
     header = struct.pack(">IIBBBBB", shape[1], shape[0], bits, COLOUR_TYPE[shape[2]], 0, 0, 0)
     chunks = ((b"IHDR", header), *more, (b"IDAT", zlib.compress(scanlines.data, level)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return SIGNATURE + b"".join(chunk(kind, data) for kind, data in chunks)

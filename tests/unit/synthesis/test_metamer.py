@@ -145,6 +145,14 @@ def test_penalties_are_weighed_and_bounds_are_held(image, model):
     assert adam._constraint is FREE
 
 
+def test_free_leaves_the_range_to_the_penalty(image, model):
+    metamer = mm.Metamer(image, model, penalty_lambda=1e-6)
+    metamer.setup(constraint=mm.Free(), seed=1)
+    metamer.synthesize(20, **QUIET)
+    assert metamer.penalties[-1] > 0
+    assert metamer.metamer.min() < 0 or metamer.metamer.max() > 1
+
+
 def test_start_outside_the_range_is_taken_to_it(image, model):
     metamer = mm.Metamer(image, model)
     metamer.setup(4 * torch.randn(image.shape, generator=torch.Generator().manual_seed(0)))
