@@ -76,7 +76,8 @@ def _picture(synthesis: Metamer, folder: Path) -> None:
     from metameric.plot._files import save_figure
     from metameric.plot._page import report
     from metameric.plot._status import synthesis_status
+    from metameric.plot._views import view_of, with_target
 
-    save_figure(synthesis_status(synthesis), folder / "status.png")
+    save_figure(synthesis_status(synthesis, included_plots=with_target(view_of(synthesis))), folder / "status.png")
     if synthesis.image.shape[1] in (1, 3):
         report(synthesis, folder / "report.html")

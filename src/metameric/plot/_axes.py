@@ -14,6 +14,7 @@ from metameric._core.panels import Real
 from metameric.plot._canvas import FONT_SIZE
 from metameric.plot._colors import MUTED
 
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 Limits = tuple[Real, Real] | bool | None
 
 
@@ -76,6 +77,15 @@ def whole_ticks(ax: Axes, most: int | None = None) -> None:
     ax.xaxis.set_major_locator(
         MaxNLocator("auto" if most is None else most, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1)
     )
+
+
+def power_of_ten(value: float, _: float | None = None) -> str:
+    """Write 10⁻³ and 2×10⁻³ as matplotlib does, without the detour through its typesetter of formulas."""
+    if value <= 0:
+        return ""
+    exponent = int(np.floor(np.log10(value) + 1e-9))
+    factor = round(value / 10.0**exponent)
+    return f"{factor}×10" * (factor != 1) + "10" * (factor == 1) + f"{exponent}".translate(_SUPERSCRIPTS)
 
 
 def symmetric_limits(values: Sequence[np.ndarray]) -> tuple[Real, Real]:

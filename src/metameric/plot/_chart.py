@@ -6,6 +6,7 @@ import numpy as np
 
 from metameric._core.panels import CurvesPanel
 from metameric._core.tensors import to_numpy
+from metameric.plot._axes import power_of_ten
 
 WIDTH, HEIGHT = 640, 260
 LEFT, RIGHT, TOP, BOTTOM = 80, 12, 14, 44
@@ -41,7 +42,7 @@ def chart(panel: CurvesPanel) -> dict[str, Any]:
         "xlabel": panel.xlabel,
         "lines": lines,
         "x_ticks": [(f"{across(t):.1f}", f"{t:g}") for t in steps],
-        "y_ticks": [(f"{up(t):.1f}", f"{t:.3g}") for t in ticks],
+        "y_ticks": [(f"{up(t):.1f}", power_of_ten(t) if log else f"{t:.3g}") for t in ticks],
         "description": f"{panel.ylabel} from {finite[0]:.3g} to {finite[-1]:.3g}" if finite.size else panel.ylabel,
     }
 

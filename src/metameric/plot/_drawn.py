@@ -13,7 +13,7 @@ from torch import Tensor
 from metameric._core.errors import InputTypeError
 from metameric._core.panels import CurvesPanel, HistogramPanel, ImagePanel, Real, RepresentationPanel
 from metameric._core.tensors import to_numpy
-from metameric.plot._axes import plain, symmetric_limits, whole_ticks
+from metameric.plot._axes import plain, power_of_ten, symmetric_limits, whole_ticks
 from metameric.plot._by_model import ByModelPanel
 from metameric.plot._canvas import FONT_SIZE, caption, shown_pixels
 from metameric.plot._colors import CYCLE, INK, line_style
@@ -25,7 +25,6 @@ from metameric.plot._representation import as_axes, plot_representation
 from metameric.plot._update import drawn_in, set_values, update_plot
 
 _LEAST_SPAN = 0.1
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @runtime_checkable
@@ -95,7 +94,7 @@ class DrawnCurves:
             low, high = ax.get_ylim()
             if high < 100 * low:
                 ax.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-            ax.yaxis.set_major_formatter(FuncFormatter(_power_of_ten))
+            ax.yaxis.set_major_formatter(FuncFormatter(power_of_ten))
         else:
             self._show_no_noise()
         whole_ticks(ax, 5)
@@ -137,15 +136,6 @@ class DrawnCurves:
         """Fit the limits to the series."""
         self.axes[0].relim()
         self.axes[0].autoscale_view()
-
-
-def _power_of_ten(value: float, _: float | None = None) -> str:
-    # The same as matplotlib's, without the detour through its typesetter of formulas.
-    if value <= 0:
-        return ""
-    exponent = int(np.floor(np.log10(value) + 1e-9))
-    factor = round(value / 10.0**exponent)
-    return f"{factor}×10" * (factor != 1) + "10" * (factor == 1) + f"{exponent}".translate(_SUPERSCRIPTS)
 
 
 class DrawnRepresentation:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import math
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ class PixelFigure(Figure):
 
     def savefig(self, fname: Any, **kwargs: Any) -> None:
         """Save as usual; PNG files through an encoder that suits figures, in a third of the time."""
-        path = isinstance(fname, (str, Path))
+        path = isinstance(fname, (str, os.PathLike))
         kind = kwargs.get("format") or (Path(fname).suffix.removeprefix(".") if path else "png")
         if kind != "png" or set(kwargs) - _PLAIN or mpl.rcParams["savefig.bbox"] is not None:
             super().savefig(fname, **kwargs)

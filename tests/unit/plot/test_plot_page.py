@@ -83,7 +83,7 @@ def test_chart_points_lie_where_their_values_are():
     found = chart(panel)
     points = np.array([p.split(",") for p in found["lines"][0]["points"].split()], float)
     ticks = {text: float(y) for y, text in found["y_ticks"]}
-    assert np.allclose(points[:, 1], [ticks["1"], ticks["0.1"], ticks["0.01"]], atol=0.11)
+    assert np.allclose(points[:, 1], [ticks["10⁰"], ticks["10⁻¹"], ticks["10⁻²"]], atol=0.11)
     assert points[0, 0] < points[1, 0] < points[2, 0] and points[0, 1] < points[2, 1]
     linear = chart(mm.plot.CurvesPanel("loss", {"a": torch.tensor([-1.0, 0.0, 1.0])}))
     heights = [float(p.split(",")[1]) for p in linear["lines"][0]["points"].split()]

@@ -1,6 +1,7 @@
 """What is left out to be quick must not be missed: the same pixels, ticks and files as matplotlib's own."""
 
 import io
+from pathlib import PurePath
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -112,7 +113,7 @@ def test_other_kinds_of_axes_can_be_asked_for():
 @pytest.mark.parametrize("transparent", [False, True])
 def test_a_saved_figure_has_the_pixels_of_the_screen(tmp_path, transparent):
     figure = mm.plot.imshow(torch.rand(1, 1, 9, 13), zoom=3)
-    figure.savefig(tmp_path / "f.png", transparent=transparent)
+    figure.savefig(PurePath(tmp_path, "f.png"), transparent=transparent)
     buffer = io.BytesIO()
     figure.savefig(buffer, transparent=transparent)
     saved = Image.open(io.BytesIO((tmp_path / "f.png").read_bytes()))
