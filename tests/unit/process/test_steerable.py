@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import jaxtyping
 import pytest
@@ -187,6 +188,52 @@ def test_masks_made_in_inference_mode_serve_training(image):
     wanted = image.clone().requires_grad_()
     pyramid(wanted)[0].sum().backward()
     assert torch.isfinite(wanted.grad).all()
+
+
+SHAPES = [(256, 256), (512, 320), (150, 300), (600, 384), (129, 1024)]
+"""Planes transformed together, one by one and in slabs, with and without padding."""
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("is_complex", [False, True])
+@pytest.mark.parametrize("downsample", [False, True])
+def test_large_images_meet_the_definition(shape, is_complex, downsample, rng):
+    pyramid = Pyramid(shape, height=2, order=2, is_complex=is_complex, downsample=downsample)
+    images = torch.rand(2, 1, *shape, generator=rng, dtype=torch.float64)
+    coefficients, filters = pyramid(images), pyramid.filters("fourier")
+    spectrum = torch.fft.fft2(images)
+    for name in pyramid.scales:
+        transfer = torch.fft.ifftshift(filters[name], dim=(-2, -1))
+        wanted = torch.fft.ifft2((spectrum.unsqueeze(2) if isinstance(name, int) else spectrum) * transfer)
+        level = name if isinstance(name, int) else 2 if name == "residual_lowpass" else 0
+        if downsample and any(size % 2**level for size in shape):
+            continue  # Not on the grid of the image.
+        step, gain = (2**level, 4**level) if downsample else (1, 2**level)
+        wanted = gain * wanted[..., ::step, ::step]
+        assert torch.allclose(
+            coefficients[name], wanted if coefficients[name].is_complex() else wanted.real, atol=1e-12
+        )
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("is_complex", [False, True])
+def test_backward_is_the_adjoint_at_large_sizes(shape, is_complex, rng):
+    pyramid = Pyramid(shape, height=2, order=2, is_complex=is_complex)
+    images = torch.rand(2, 1, *shape, generator=rng, dtype=torch.float64).requires_grad_()
+    coefficients = list(pyramid(images).values())
+    directions = [torch.rand(value.shape, generator=rng, dtype=torch.float64).to(value.dtype) for value in coefficients]
+    (pulled,) = torch.autograd.grad(coefficients, images, directions)
+    product = sum((c.conj() * d).real.sum() for c, d in zip(coefficients, directions, strict=True))
+    assert torch.allclose((images * pulled).sum(), product)
+
+
+def test_threads_do_not_share_work_memory(rng):
+    images = torch.rand(8, 1, 1, 256, 192, generator=rng)
+    pyramid = Pyramid((256, 192), is_complex=True)
+    wanted = [pyramid(image) for image in images]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(pyramid, images))
+    assert all(torch.equal(a[name], b[name]) for a, b in zip(found, wanted, strict=True) for name in a)
 
 
 @pytest.mark.parametrize(

@@ -2,21 +2,20 @@
 
 Every output is ``inverse DFT(mask * DFT(image))`` on a grid of its own size. The operator and its adjoint are each
 other's derivative, so both can be differentiated any number of times, backward and forward, and neither keeps anything
-for the backward pass. Two real filters share one complex transform, as its real and its imaginary part.
+for the backward pass. Real outputs are computed from half spectra.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, fft
+from torch import Tensor
 
-from metameric.process.steerable._octaves import Shape, blocks, cropped, united
-
-CACHE_ELEMENTS = 2**18
-"""Numbers transformed at a time on a CPU: larger intermediate results fall out of its cache and cost fresh memory."""
+from metameric._core.memory import empty
+from metameric.process.steerable import _passes
+from metameric.process.steerable._octaves import Shape, cropped, united
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,27 +25,29 @@ class Filters:
     Attributes
     ----------
     mask
-        Builds the masks, (transforms, rows, columns) over the lowest frequencies that the filters pass, unshifted.
+        Builds the masks, (filters, rows, columns) over the lowest frequencies that the filters pass, unshifted.
     channels
         Number of outputs.
     crop
         Height and width of that set of frequencies.
     size
         Height and width of the outputs, at least `crop`.
-    phase
-        Factor of modulus one that the masks, otherwise real, have in common; only for complex outputs.
     kind
-        ``"complex"``: each transform is a complex output. ``"pair"``: its real and imaginary part are one real output
-        each, of masks ``first + 1j * second``; all real parts come before all imaginary ones. ``"single"``: it is one
-        real output; masks as for ``rfft2``.
+        ``"complex"``: each filter has a complex output. ``"pair"``: its real and imaginary part are one real output
+        each; all real parts come before all imaginary ones. ``"single"``: it has one real output; masks as for
+        ``rfft2``.
     """
 
     mask: Callable[[], Any]
     channels: int
     crop: Shape
     size: Shape
-    phase: complex = 1
     kind: Literal["complex", "pair", "single"] = "complex"
+
+    @property
+    def is_real(self) -> bool:
+        """Whether the outputs are real."""
+        return self.kind != "complex"
 
 
 class FilterBank:
@@ -58,14 +59,20 @@ class FilterBank:
         self._masks: dict[tuple[Hashable, torch.dtype, torch.device], Tensor] = {}
 
     def mask(self, name: Hashable, like: Tensor) -> Tensor:
-        """Mask of a group in the precision and on the device of a tensor, built on first use."""
+        """Masks (columns, outputs, rows) in the precision and on the device of a tensor, built on first use.
+
+        Real outputs have masks for half spectra.
+        """
         key = (name, like.real.dtype, like.device)
         if key not in self._masks:
+            group = self.groups[name]
             # A mask first needed under inference mode must serve a later backward pass too.
             with torch.inference_mode(False):
-                mask = torch.as_tensor(self.groups[name].mask())
+                mask = torch.as_tensor(group.mask())
+                mask = _parted(mask, group) if group.kind == "pair" else mask
                 # Complex even where real: products of complex with real numbers are many times slower.
-                self._masks[key] = mask.to(device=like.device, dtype=like.real.dtype.to_complex()).contiguous()
+                held = empty((mask.shape[2], mask.shape[0], mask.shape[1]), like, like.real.dtype.to_complex())
+                self._masks[key] = held.copy_(mask.permute(2, 0, 1))
         return self._masks[key]
 
     def adjoint_weights(self, names: Sequence[Hashable]) -> tuple[float, ...]:
@@ -98,14 +105,16 @@ class FilterBank:
     def _analyse(self, image: Tensor, names: Sequence[Hashable]) -> tuple[Tensor, ...]:
         lead, images = image.shape[:-2], image.reshape(-1, *self.image_shape)
         groups, masks = [self.groups[name] for name in names], [self.mask(name, image) for name in names]
-        parts = list(_parts(images, prod(self.image_shape)))
+        pieces = self._pieces(images, groups)
         # What a single piece gives is the result itself; several are copied into place.
-        results = [_empty(images, group) if len(parts) > 1 else None for group in groups]
-        for part in parts:
-            spectra = {self.image_shape: fft.fft2(images[part])}
-            for i, (group, mask, result) in enumerate(zip(groups, masks, results, strict=True)):
-                spectrum = cropped(spectra, group.crop)
-                results[i] = _filter(spectrum, group, mask, result, part)
+        results = [_result(images, group) if len(pieces) != 1 else None for group in groups]
+        for piece in pieces:
+            halves, wholes = {self.image_shape: _half_spectrum(images[piece])}, {}
+            if not all(group.is_real for group in groups):
+                wholes[self.image_shape] = _passes.whole(halves[self.image_shape], self.image_shape[1])
+            for i, (group, mask) in enumerate(zip(groups, masks, strict=True)):
+                spectrum = cropped(halves if group.is_real else wholes, group.crop, group.is_real)
+                results[i] = _filter(spectrum, group, mask, results[i], piece)
         return tuple(result.reshape(*lead, *result.shape[1:]) for result in results if result is not None)
 
     def _synthesise(
@@ -117,102 +126,76 @@ class FilterBank:
             if output is not None
         ]
         lead = next(output for output in outputs if output is not None).shape[:-3]
-        example = given[0][-1].real
-        images = example.new_empty(example.shape[0], *self.image_shape)
-        for part in _parts(images, prod(self.image_shape)):
-            totals: dict[Shape, Tensor] = {}
+        example = given[0][-1]
+        images = empty((example.shape[0], *self.image_shape), example, example.real.dtype)
+        for piece in self._pieces(images, [group for group, *_ in given]):
+            halves: dict[Shape, Tensor] = {}
+            wholes: dict[Shape, Tensor] = {}
             for group, mask, weight, output in given:
-                filtered = _collected(output[part], group, mask, weight, self.image_shape[1])
-                if group.crop not in totals:
-                    shape = (filtered.shape[0], *group.crop)
-                    totals[group.crop] = filtered if filtered.shape == shape else filtered.new_zeros(shape)
-                if totals[group.crop] is not filtered:
-                    totals[group.crop][..., : filtered.shape[-1]].add_(filtered)
-            # The sums hold conjugates, for which a forward transform is the inverse one.
-            images[part] = fft.fft2(united(totals, self.image_shape), norm="forward").real
+                totals = halves if group.is_real else wholes
+                total = _collected(output[piece], group, mask, weight)
+                totals[group.crop] = totals[group.crop].add_(total) if group.crop in totals else total
+            sums = [united(halves, self.image_shape, True)] if halves else []
+            if wholes:
+                sums.append(_passes.folded(united(wholes, self.image_shape, False)))
+            # They are of conjugates, which is what an inversion without a mask expects.
+            _passes.invert(sum(sums[1:], sums[0]), None, self.image_shape, True, images[piece])
         return images.reshape(*lead, *self.image_shape)
 
-
-def _parts(tensor: Tensor, elements: int) -> Iterator[slice]:
-    """Slices of the first dimension, of pieces that fit a CPU's cache; everything at once on other devices."""
-    step = tensor.shape[0] if tensor.device.type != "cpu" else max(1, CACHE_ELEMENTS // elements)
-    for start in range(0, tensor.shape[0], max(1, step)):
-        yield slice(start, min(start + step, tensor.shape[0]))
+    def _pieces(self, images: Tensor, groups: Sequence[Filters]) -> list[slice]:
+        """Slices of images to be filtered together: all filters of several, or a single one."""
+        planes = max(group.channels * prod(group.size) for group in groups)
+        return _passes.parts(images.shape[0], max(planes, prod(self.image_shape)), images)
 
 
-def _empty(images: Tensor, group: Filters) -> Tensor:
-    dtype = images.dtype.to_complex() if group.kind == "complex" else images.dtype
-    return images.new_empty(images.shape[0], group.channels, *group.size, dtype=dtype)
+def _parted(mask: Tensor, group: Filters) -> Tensor:
+    """Masks, on half spectra, of the real parts and the imaginary parts that these masks give."""
+    mirrored = mask.flip(-2, -1).roll((1, 1), (-2, -1)).conj()
+    parts = torch.cat([(mask + mirrored) / 2, (mask - mirrored) / 2j])[: group.channels]
+    return parts[..., : group.crop[1] // 2 + 1]
 
 
-def _filter(spectrum: Tensor, group: Filters, mask: Tensor, result: Tensor | None, rows: slice) -> Tensor:
-    """Filter cropped spectra (images, *crop); the outputs (images, channels, *size) become rows of the result."""
-    parts = list(_parts(mask, spectrum.shape[0] * prod(group.size)))
+def _half_spectrum(images: Tensor) -> Tensor:
+    """Half spectra (columns, images, rows)."""
+    slabs = list(_passes.spectra(images, (images.shape[-2], images.shape[-1]), conjugate=False))
+    if len(slabs) == 1:
+        return slabs[0][1].transpose(0, 1)
+    return torch.cat([slab.transpose(0, 1) for _, slab in slabs])
+
+
+def _result(images: Tensor, group: Filters) -> Tensor:
+    dtype = images.dtype if group.is_real else images.dtype.to_complex()
+    return empty((images.shape[0], group.channels, *group.size), images, dtype)
+
+
+def _filter(spectrum: Tensor, group: Filters, mask: Tensor, result: Tensor | None, piece: slice) -> Tensor:
+    """Filter spectra (columns, images, rows); the outputs (images, channels, *size) become a piece of the result."""
+    images = spectrum.shape[1]
+    parts = _passes.parts(group.channels, images * prod(group.size), spectrum)
     if result is None:
-        if len(parts) == 1 and group.kind != "pair":
-            return _transformed(spectrum, group, mask)
-        result = _empty(spectrum.real, group)
+        if len(parts) == 1:
+            return _passes.invert(spectrum, mask, group.size, group.is_real).unflatten(0, (images, -1))
+        result = _result(spectrum.real[0], group)
     for part in parts:
-        outputs = _transformed(spectrum, group, mask[part])
-        if group.kind != "pair":
-            result[rows, part] = outputs
-            continue
-        result[rows, part] = outputs.real
-        second = result[rows, mask.shape[0] :][:, part]
-        second.copy_(outputs.imag[:, : second.shape[1]])
+        _passes.invert(spectrum, mask[:, part], group.size, group.is_real, result[piece, part].flatten(0, 1))
     return result
 
 
-def _transformed(spectrum: Tensor, group: Filters, mask: Tensor) -> Tensor:
-    """Inverse transforms of the masked spectra."""
-    single = group.kind == "single"
-    low = spectrum[:, None, :, : mask.shape[-1]]
-    if group.crop == group.size:
-        product = low * mask
-    else:
-        product = low.new_zeros(low.shape[0], mask.shape[0], group.size[0], mask.shape[-1] if single else group.size[1])
-        for own, target in blocks(group.crop, group.size, single):
-            torch.mul(low[..., *own], mask[..., *own], out=product[..., *target])
-    return fft.irfft2(product, s=group.size) if single else fft.ifft2(product)
-
-
-def _collected(output: Tensor, group: Filters, mask: Tensor, weight: float, columns: int) -> Tensor:
-    """Conjugate spectra (images, *crop) of the outputs, masked once more and added up; of a single, their left half."""
-    single = group.kind == "single"
+def _collected(output: Tensor, group: Filters, mask: Tensor, weight: float) -> Tensor:
+    """Conjugate spectra (columns, images, rows) of the outputs, masked once more and added up."""
+    images = output.shape[0]
     total: Tensor | None = None
-    for part in _parts(mask, output.shape[0] * prod(group.size)):
-        spectra, masks = _spectra(output, group, part), mask[part]
-        if group.crop == group.size:
-            products = spectra.mul_(masks)
-        else:
-            products = spectra.new_empty(*spectra.shape[:2], *mask.shape[-2:])
-            for own, target in blocks(group.crop, group.size, single):
-                torch.mul(spectra[..., *target], masks[..., *own], out=products[..., *own])
-        for product in products.unbind(1):
-            total = product if total is None else total.add_(product)
-    if total is None:
-        return output.new_zeros(output.shape[0], *mask.shape[-2:], dtype=mask.dtype)
-    if group.kind != "pair":
-        total.conj_physical_()
-    # For pairs, i times the conjugate of the outputs was transformed.
-    factor = weight * (-1j if group.kind == "pair" else group.phase**2)
-    if factor != 1:
-        total.mul_(factor)
-    if single:
-        # The real part of the whole plane's transform halves what the mirrored half would have brought.
-        total[..., 1 : (columns + 1) // 2].mul_(2)
-    return total
-
-
-def _spectra(output: Tensor, group: Filters, part: slice) -> Tensor:
-    if group.kind == "single":
-        return fft.rfft2(output[:, part])
-    if group.kind == "complex":
-        return fft.fft2(output[:, part])
-    first, second = output[:, : (group.channels + 1) // 2][:, part], output[:, (group.channels + 1) // 2 :][:, part]
-    if second.shape[1] < first.shape[1]:
-        second = torch.cat([second, torch.zeros_like(first[:, :1])], 1)
-    return fft.ifft2(torch.complex(second, first), norm="forward")
+    for part in _passes.parts(group.channels, images * prod(group.size), output):
+        for slab, spectra in _passes.spectra(output[:, part].flatten(0, 1), group.crop, conjugate=True):
+            products = spectra.unflatten(0, (images, -1)).mul_(mask[slab, part].permute(1, 0, 2))
+            added = products.sum(1).transpose(0, 1)
+            if total is None and len(added) == len(mask):
+                total = added
+                continue
+            if total is None:
+                total = empty((mask.shape[0], images, mask.shape[2]), output, mask.dtype).zero_()
+            total[slab] += added
+    return torch.as_tensor(total).mul_(weight) if weight != 1 else torch.as_tensor(total)
 
 
 def _to_front(tensor: Tensor | None, dim: int | None, count: int) -> Tensor | None:

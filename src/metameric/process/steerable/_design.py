@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from math import prod, sqrt
 
-import numpy as np
 from jaxtyping import Complex128
 from numpy import ndarray
 
@@ -84,8 +83,7 @@ class Design:
             channels=self.order + 1 if is_band else 1,
             crop=crop,
             size=crop if self.downsample else self.shape,
-            phase=self.phase(name) if is_band and self.is_complex else 1,
-            kind="single" if not is_band else "complex" if self.is_complex else "pair",
+            kind="complex" if is_band and self.is_complex else "single",
         )
 
     def bank(self, profiles: Callable[[], Profiles]) -> FilterBank:
@@ -105,14 +103,6 @@ def _stored(design: Design, name: Scale, profiles: Callable[[], Profiles]) -> Co
     crop = design.crop(name)
     mask = design.mask(name, crop, profiles())
     mask *= design.gain(name)
-    if isinstance(name, str):
-        return mask[..., : crop[1] // 2 + 1]
-    return design.phase(name) * (mask if design.is_complex else pairs(mask))
-
-
-def pairs(masks: Grid) -> Complexes:
-    """Masks ``first + 1j * second`` of the first and the second half of the filters; an odd one out remains alone."""
-    half = (len(masks) + 1) // 2
-    second = np.zeros_like(masks[:half])
-    second[: len(masks) - half] = masks[half:]
-    return np.asarray(masks[:half] + 1j * second)
+    if not (isinstance(name, int) and design.is_complex):
+        mask = mask[..., : crop[1] // 2 + 1]
+    return design.phase(name) * mask

@@ -6,54 +6,47 @@ import torch
 from torch import Tensor
 
 Shape = tuple[int, int]
-Block = tuple[slice, slice]
 
 
 def cut(spectrum: Tensor, kept: int, dim: int) -> Tensor:
     """Keep the lowest frequencies along one dimension of an unshifted spectrum."""
     if kept == spectrum.shape[dim]:
         return spectrum
-    negative = kept // 2
-    parts = (spectrum.narrow(dim, 0, kept - negative), spectrum.narrow(dim, spectrum.shape[dim] - negative, negative))
+    parts = [spectrum.narrow(dim, wide.start, wide.stop - wide.start) for _, wide in ends(kept, spectrum.shape[dim])]
     return torch.cat(parts, dim)
 
 
 @lru_cache(maxsize=1024)
-def blocks(crop: Shape, size: Shape, single: bool = False) -> tuple[tuple[Block, Block], ...]:
-    """Where the lowest frequencies lie in a small and in a large unshifted spectrum, in rectangular blocks."""
-    rows, columns = _ends(crop[0], size[0]), _ends(crop[1], size[1])
-    if single:
-        half = slice(crop[1] // 2 + 1)
-        columns = [(half, half)]
-    return tuple(((r[0], c[0]), (r[1], c[1])) for r in rows for c in columns)
-
-
-def _ends(kept: int, size: int) -> list[tuple[slice, slice]]:
+def ends(kept: int, size: int) -> tuple[tuple[slice, slice], ...]:
+    """Where the lowest frequencies lie in a small and in a large unshifted spectrum: the positive and the negative."""
     if kept == size:
-        return [(slice(None), slice(None))]
+        return ((slice(0, size), slice(0, size)),)
     negative = kept // 2
-    positive = slice(kept - negative)
-    return [(positive, positive), (slice(kept - negative, kept), slice(size - negative, size))]
+    positive = slice(0, kept - negative)
+    return ((positive, positive), (slice(kept - negative, kept), slice(size - negative, size)))
 
 
-def cropped(spectra: dict[Shape, Tensor], crop: Shape) -> Tensor:
-    """Crop a spectrum from the smallest one at hand that holds it, and keep it at hand."""
+def cropped(spectra: dict[Shape, Tensor], crop: Shape, half: bool) -> Tensor:
+    """Crop a half or whole spectrum (columns, planes, rows) from the smallest one that holds it, and keep it."""
     if crop not in spectra:
-        holding = [shape for shape in spectra if shape[0] >= crop[0] and shape[1] >= crop[1]]
-        spectra[crop] = cut(cut(spectra[min(holding)], crop[0], -2), crop[1], -1)
+        holding = spectra[min(shape for shape in spectra if shape[0] >= crop[0] and shape[1] >= crop[1])]
+        columns = holding[: crop[1] // 2 + 1] if half else cut(holding, crop[1], 0)
+        spectra[crop] = cut(columns, crop[0], -1)
     return spectra[crop]
 
 
-def united(totals: dict[Shape, Tensor], shape: Shape) -> Tensor:
-    """Add spectra of different sizes up to one of the given shape, small ones to the next larger."""
+def united(totals: dict[Shape, Tensor], shape: Shape, half: bool) -> Tensor:
+    """Add half or whole spectra (columns, planes, rows) up to one of a shape, small to next larger ones, in place."""
     total: Tensor | None = None
     for crop in sorted({*totals, shape}):
         larger = totals.get(crop)
         if total is not None:
             if larger is None:
-                larger = total.new_zeros(total.shape[0], *crop)
-            for own, target in blocks((total.shape[-2], total.shape[-1]), crop):
-                larger[..., *target].add_(total[..., *own])
+                larger = total.new_zeros(crop[1] // 2 + 1 if half else crop[1], total.shape[1], crop[0])
+            across = ends(len(total), len(total) if half else crop[1])
+            for own, target in ends(total.shape[-1], crop[0]):
+                for own_column, target_column in across:
+                    larger[target_column, :, target] += total[own_column, :, own]
         total = larger
     if total is None:
         raise ValueError("Nothing to add up.")

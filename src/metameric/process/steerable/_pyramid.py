@@ -10,18 +10,8 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from metameric._core.errors import InputError
-from metameric.process.steerable import _bands, _masks, _packing, _reconstruct, _steer
-from metameric.process.steerable._arguments import (
-    HIGHPASS,
-    LOWPASS,
-    Coefficients,
-    Scale,
-    check_height,
-    check_image,
-    check_names,
-    check_options,
-    check_shape,
-)
+from metameric.process.steerable import _arguments, _bands, _boundary, _masks, _packing, _reconstruct, _steer
+from metameric.process.steerable._arguments import HIGHPASS, LOWPASS, Coefficients, Scale
 from metameric.process.steerable._design import Design
 from metameric.process.steerable._octaves import Shape
 
@@ -91,9 +81,9 @@ class SteerablePyramidFreq(nn.Module):
         boundary: Literal["circular", "reflect", "zero"] = "circular",
     ) -> None:
         super().__init__()
-        self.image_shape = check_shape(image_shape)
-        self.num_scales = check_height(height, self.image_shape)
-        check_options(order, twidth, boundary)
+        self.image_shape = _arguments.check_shape(image_shape)
+        self.num_scales = _arguments.check_height(height, self.image_shape)
+        _arguments.check_options(order, twidth, boundary)
         self.order, self.twidth, self.boundary = int(order), twidth, boundary
         self.num_orientations = self.order + 1
         self.is_complex, self.downsample, self.tight_frame = is_complex, downsample, tight_frame
@@ -139,13 +129,18 @@ class SteerablePyramidFreq(nn.Module):
         >>> list(pyramid(torch.zeros(1, 1, 32, 32), scales=[1, "residual_lowpass"]))
         [1, 'residual_lowpass']
         """
-        check_image(image, self.image_shape)
-        wanted = self.scales if scales is None else check_names(scales, self.scales, "scales")
+        _arguments.check_image(image, self.image_shape)
+        wanted = self.scales if scales is None else _arguments.check_names(scales, self.scales, "scales")
         names = [name for name in self.pyr_size if name in wanted]
         if not names:
             return OrderedDict()
-        outputs = self._bank.analyse(self._extend(image), names)
-        return OrderedDict((name, self._finish(name, output)) for name, output in zip(names, outputs, strict=True))
+        outputs = self._bank.analyse(_boundary.extended(image, self.boundary), names)
+        if self.boundary != "circular":
+            outputs = tuple(map(_boundary.kept, outputs, (self.pyr_size[name] for name in names)))
+        parts = (
+            value if isinstance(name, int) else value.squeeze(-3) for name, value in zip(names, outputs, strict=True)
+        )
+        return OrderedDict(zip(names, parts, strict=True))
 
     def recon_pyr(
         self,
@@ -297,20 +292,6 @@ class SteerablePyramidFreq(nn.Module):
 
     def _profiles(self) -> _masks.Profiles:
         return self.profiles
-
-    def _extend(self, image: Tensor) -> Tensor:
-        if self.boundary == "circular":
-            return image
-        for dim in (-2, -1):
-            beyond = image.flip(dim) if self.boundary == "reflect" else torch.zeros_like(image)
-            image = torch.cat([image, beyond], dim)
-        return image
-
-    def _finish(self, name: Scale, output: Tensor) -> Tensor:
-        if self.boundary != "circular":
-            height, width = self.pyr_size[name]
-            output = output[..., :height, :width]
-        return output if isinstance(name, int) else output.squeeze(-3)
 
     def extra_repr(self) -> str:
         """Arguments that make this pyramid."""
