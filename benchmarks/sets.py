@@ -22,8 +22,8 @@ COMMAND = [sys.executable, "-m", "metameric.cli"]
 def throughput(quick: bool) -> Table:
     """A whole set by one command against one command per stimulus, in turn or two at a time, on the same two cores."""
     table = Table("Metamers, wall time of a set", columns=("size", "trials", "set", "loop"), peer="shell loop")
-    for size in (64,) if quick else (64, 128):
-        singles = list(product(IMAGES, MODELS, range(2 if quick else 6)))
+    for size, n_seeds in ((64, 2),) if quick else ((64, 6), (128, 3)):
+        singles = list(product(IMAGES, MODELS, range(n_seeds)))
         loops = {"in turn": _loop(singles, size, 1), "two at a time": _loop(singles, size, 2)}
         for how, options in (("in process", ()), ("two processes", ("--workers", "2"))):
             ours = _set(singles, size, options)

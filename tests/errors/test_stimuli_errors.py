@@ -140,8 +140,11 @@ def test_damaged_files_are_found(tmp_path):
     pngs[1].write_bytes(b"x")
     record = next(f for f in (tmp_path / "trials").glob("*.json") if "seed2" in f.read_text())
     record.write_text(record.read_text()[:40])
+    (target,) = (tmp_path / "images").glob("*_16bit.png")
+    target.write_bytes(b"x")
     problems = verify(tmp_path).problems
-    assert len(problems) == 3
+    assert len(problems) == 5  # the image belongs to both trials whose records can be read
+    assert sum(p.startswith("images/camera") and "was changed" in p for p in problems) == 2
     assert any("is missing; remove trials/" in p for p in problems)
     assert any("was changed after it was written" in p for p in problems)
     with pytest.raises(FileError, match="cannot be read"):

@@ -34,7 +34,10 @@ def _row(trial: Trial, verdict: str, record: Mapping[str, Any]) -> Row:
     first = {"trial": trial.key, "stimulus": "", "verdict": verdict, "status": record.get("status", "")}
     run = {name: record.get(name, "") for name in ("iterations", "seconds", "attempts")}
     said = " | ".join(record.get("warnings", []))
-    return {**first, **trial.factors, **run, "warnings": said, "error": "", "target": record.get("target", "")}
+    row = {**first, **trial.factors, **run, "warnings": said, "error": ""}
+    for kind, file in record.get("targets", {}).items():
+        row |= {f"target_{kind}_path": file["path"], f"target_{kind}_sha256": file["sha256"]}
+    return row
 
 
 def _finished(trial: Trial, record: Mapping[str, Any], require: Mapping[str, float]) -> list[Row]:

@@ -20,7 +20,7 @@ VERDICTS = ("converged", "not converged", "failed", "planned")
 MAIN = {"metamer": "relative_error", "mad": "stray_percent", "rank": "residual"}
 """The figure by which each kind of stimulus is judged first."""
 _NOT_FIGURES = {"trial", "stimulus", "verdict", "status", *FACTORS, "channels", "height", "width", "attempts"}
-_NOT_FIGURES |= {"warnings", "error", "target"}
+_NOT_FIGURES |= {"warnings", "error"}
 PICTURES = ("png8_path", "png16_path")
 
 
@@ -110,7 +110,18 @@ def _data(rows: Sequence[Row]) -> str:
     files = [n for n in ("png8_path", "png16_path", "safetensors_path") if any(n in row for row in shown)]
     named = dict.fromkeys(name for row in shown for name in row)
     figures = [n for n in named if n not in _NOT_FIGURES and not n.endswith(("_path", "_sha256"))]
-    columns = ["stimulus", "verdict", "status", *FACTORS, "height", "width", "target", "warnings", *files, *figures]
+    columns = [
+        "stimulus",
+        "verdict",
+        "status",
+        *FACTORS,
+        "height",
+        "width",
+        "target_png8_path",
+        "warnings",
+        *files,
+        *figures,
+    ]
     table = [[_short(row.get(name)) for name in columns] for row in shown]
     content: dict[str, Any] = {
         "columns": columns,

@@ -8,6 +8,7 @@ manifest.csv         one row per stimulus
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import platform
@@ -41,6 +42,7 @@ class Store:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
+        self._written: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
 
     # The whole set --------------------------------------------------------------------------------------------------
 
@@ -140,7 +142,7 @@ class Store:
             record |= {"error": outcome.error, "details": outcome.details}
             write_json(self.folder / "failed" / f"{trial.key}.json", record)
             return
-        record["target"] = self._target(trial)
+        record["targets"] = self._targets(trial, specification)
         record["stimuli"] = [
             {"name": s.name, "files": self._files(trial, s, specification), "figures": s.figures}
             for s in outcome.stimuli
@@ -148,11 +150,23 @@ class Store:
         write_json(self.folder / "trials" / f"{trial.key}.json", record)
         (self.folder / "failed" / f"{trial.key}.json").unlink(missing_ok=True)
 
-    def _target(self, trial: Trial) -> str:
-        name = f"images/{slug(trial.image.label)}_{trial.shape[1]}x{trial.shape[2]}_{trial.image_hash[:8]}.png"
-        if not (self.folder / name).is_file():
-            save_png(self.folder / name, trial.image.load()[0].clamp(0, 1), 8)
-        return name
+    def _targets(self, trial: Trial, specification: Specification) -> dict[str, dict[str, str]]:
+        """Write the image that a trial began from as its stimuli are written: for the same display, as large."""
+        known = (trial.image.label, trial.image_hash)
+        if known not in self._written:
+            display = specification.display or Display()
+            shown = hashlib.sha256((trial.image_hash + display.model_dump_json()).encode()).hexdigest()
+            stem = f"images/{slug(trial.image.label)}_{trial.shape[1]}x{trial.shape[2]}_{shown[:8]}"
+            kinds = ["png8", *(kind for kind in specification.files if kind == "png16")]
+            image = trial.image.load()
+            self._written[known] = {kind: self._png(f"{stem}_{FILE_BITS[kind]}bit.png", image, display, kind)
+                                    for kind in kinds}  # fmt: skip
+        return self._written[known]
+
+    def _png(self, name: str, image: Tensor, display: Display, kind: str) -> dict[str, str]:
+        bits = FILE_BITS[kind]
+        save_png(self.folder / name, display.encode(image, bits)[0], bits)
+        return {"path": name, "sha256": file_hash(self.folder / name)}
 
     def _files(self, trial: Trial, stimulus: Stimulus, specification: Specification) -> dict[str, dict[str, str]]:
         stem = f"stimuli/{file_stem(trial)}"
@@ -161,13 +175,12 @@ class Store:
         written: dict[str, dict[str, str]] = {}
         for kind in specification.files:
             if kind in FILE_BITS:
-                bits = FILE_BITS[kind]
-                name = f"{stem}_{bits}bit.png"
-                save_png(self.folder / name, display.encode(stimulus.image[None], bits)[0], bits)
+                name = f"{stem}_{FILE_BITS[kind]}bit.png"
+                written[kind] = self._png(name, stimulus.image[None], display, kind)
             else:
                 name = f"{stem}.safetensors"
                 _write_tensor(self.folder / name, stimulus.image, trial.key)
-            written[kind] = {"path": name, "sha256": file_hash(self.folder / name)}
+                written[kind] = {"path": name, "sha256": file_hash(self.folder / name)}
         return written
 
 

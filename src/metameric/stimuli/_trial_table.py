@@ -41,7 +41,7 @@ def trial_table(
         What is compared: every stimulus with the image it began from (``"target"``), or two stimuli that differ in
         this factor only: ``"model"``, ``"method"``, ``"seed"`` or ``"stimulus"``.
     files
-        ``"png8"`` or ``"png16"``. The image a trial began from is stored with 8 bits.
+        ``"png8"`` or ``"png16"``.
     repeats
         How often each comparison is shown.
     seed
@@ -98,7 +98,7 @@ Pair = tuple[tuple[str, str], tuple[str, str], dict[str, Any]]
 def _with_target(rows: Sequence[Row], files: str) -> Iterator[Pair]:
     for row in rows:
         factors = {name: row[name] for name in ("image", *FACTORS)}
-        yield ("target", row["target"]), (_label(row), row[f"{files}_path"]), factors
+        yield ("target", row[f"target_{files}_path"]), (_label(row), row[f"{files}_path"]), factors
 
 
 def _between(rows: Sequence[Row], factor: str, files: str) -> Iterator[Pair]:

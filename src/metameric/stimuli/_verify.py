@@ -116,13 +116,13 @@ def verify(folder: str | Path, sample: int = 10, seed: int = 0) -> Verification:
 
 def _damaged(store: Store, record: dict[str, Any]) -> Iterator[str]:
     remedy = f"remove trials/{record['key']}.json and run again"
-    for stimulus in record["stimuli"]:
-        for file in stimulus["files"].values():
-            path = store.folder / file["path"]
-            if not path.is_file():
-                yield f"{file['path']} is missing; {remedy}"
-            elif file_hash(path) != file["sha256"]:
-                yield f"{file['path']} was changed after it was written; {remedy}"
+    files = [file for stimulus in record["stimuli"] for file in stimulus["files"].values()]
+    for file in [*files, *record["targets"].values()]:
+        path = store.folder / file["path"]
+        if not path.is_file():
+            yield f"{file['path']} is missing; {remedy}"
+        elif file_hash(path) != file["sha256"]:
+            yield f"{file['path']} was changed after it was written; {remedy}"
 
 
 @torch.no_grad()

@@ -27,7 +27,7 @@ def test_everything_is_on_the_page(tmp_path, small):
     assert len(data["rows"]) == 12
     at = {name: i for i, name in enumerate(data["columns"])}
     for row, main in zip(data["rows"], data["main"], strict=True):
-        for name in ("target", *data["files"]):
+        for name in ("target_png8_path", *data["files"]):
             assert (path.parent / ".." / row[at[name]]).is_file()
         assert data["columns"][main] in ("relative_error", "stray_percent", "residual")
         assert isinstance(row[main], float)

@@ -52,7 +52,7 @@ def test_everything_is_written(tmp_path, small):
         for bits in (8, 16):
             shown = iio.imread(folder / row[f"png{bits}_path"]) / (2**bits - 1)
             assert np.abs(shown - written[0].clamp(0, 1).numpy()).max() <= 0.51 / (2**bits - 1)
-        assert (folder / row["target"]).is_file()
+        assert (folder / row["target_png8_path"]).is_file() and (folder / row["target_png16_path"]).is_file()
     assert {"specification.yaml", "plan.json", "environment.json", "models.json"} <= {f.name for f in folder.iterdir()}
     assert json.loads((folder / "environment.json").read_text())["torch"] == torch.__version__
 
@@ -93,6 +93,17 @@ def test_rounding_to_a_file_is_measured_in_the_model(tmp_path):
         error = float((shown - target[0, 0]).norm() / target.norm())
         assert float(row[f"relative_error_{kind}"]) == pytest.approx(error, rel=1e-3)
     assert float(row["relative_error_png8"]) > float(row["relative_error_png16"])
+
+
+def test_the_image_is_written_for_the_same_display_as_its_stimuli(tmp_path):
+    display = {"values": "linear", "gamma": 2.0, "canvas": [24, 20], "surround": 0.25}
+    method = {"method": "eigendistortions", "scale": 1e-9}
+    run(Specification(images=["camera"], models=["Identity"], methods=[method], size=16, display=display), tmp_path,
+        progress=False)  # fmt: skip
+    for kind in ("png8", "png16"):
+        target, stimulus = (iio.imread(tmp_path / rows(tmp_path)[0][f"{of}{kind}_path"]) for of in ("target_", ""))
+        assert target.shape == (24, 20)
+        np.testing.assert_array_equal(target, stimulus)
 
 
 def test_running_again_repeats_nothing_and_more_seeds_add_only_theirs(tmp_path, small, monkeypatch):

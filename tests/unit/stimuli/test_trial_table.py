@@ -1,8 +1,12 @@
 """Trial tables: every comparison, the right answer, and nothing that gives it away."""
 
+import ast
 import csv
 import json
+import keyword
+import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -74,6 +78,36 @@ def test_files_hold_the_table(folder, tmp_path):
     write_trial_table(tmp_path / "t.csv", trials)
     with (tmp_path / "t.csv").open(newline="") as lines:
         assert list(csv.DictReader(lines)) == [{k: str(v) for k, v in t.items()} for t in trials]
+
+
+@pytest.mark.parametrize("task", ["pairs", "abx", "oddity", "2afc"])
+def test_psychopy_can_import_the_table(folder, tmp_path, task):
+    """Held to what `psychopy.data.importConditions` says it expects of a CSV file; PsychoPy itself is not run."""
+    write_trial_table(tmp_path / "t.csv", trial_table(folder, task))
+    text = (tmp_path / "t.csv").read_bytes().decode("utf-8-sig")
+    header, *lines = list(csv.reader(text.splitlines()))
+    assert len(header) == len(set(header)) > 1
+    assert all(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) and not keyword.iskeyword(name) for name in header)
+    for line in lines:
+        assert len(line) == len(header) and all(line)  # an empty cell would become None
+        assert not any(cell.startswith(("[", "(")) for cell in line)  # these are evaluated as Python
+
+
+EXPERIMENTS = Path(__file__).parents[3] / "docs" / "experiments"
+
+
+def test_the_example_experiments_use_what_the_table_has(folder):
+    columns = set(trial_table(folder, "abx")[0])
+    page = (EXPERIMENTS / "jspsych_abx.html").read_text()
+    used = set(re.findall(r"\bt\.(\w+)|data\.(correct_answer)|interval\(\"\w\", \"(\w+)\"", page))
+    assert (
+        {name for found in used for name in found if name}
+        == {"file_1", "file_2", "file_3", "correct_answer"}
+        <= columns
+    )
+    script = ast.parse((EXPERIMENTS / "psychopy_abx.py").read_text())
+    taken = [n.slice.value for n in ast.walk(script) if isinstance(n, ast.Subscript) and isinstance(n.value, ast.Name)]
+    assert set(taken) == {"file_1", "file_2", "file_3", "correct_answer"} <= columns
 
 
 def test_what_did_not_converge_is_left_out(tmp_path):

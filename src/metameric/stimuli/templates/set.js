@@ -100,7 +100,7 @@ function show(place) {
   document.getElementById("name").textContent =
     data.factors.map((n) => `${n} ${row[at[n]]}`).join(", ") + `: ${row[at.verdict]} (${row[at.status]})`;
   const [target, stimulus] = pair.querySelectorAll("img");
-  target.src = "../" + row[at.target].split("/").map(encodeURIComponent).join("/");
+  target.src = "../" + row[at.target_png8_path].split("/").map(encodeURIComponent).join("/");
   stimulus.src = picture(row);
   const links = document.getElementById("links");
   links.replaceChildren("Files: ", ...data.files.filter((n) => row[at[n]]).flatMap((n, k) => {
