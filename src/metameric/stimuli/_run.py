@@ -11,13 +11,13 @@ from metameric._core.errors import FileError, InputError
 from metameric.stimuli._dask import Dask
 from metameric.stimuli._executors import Executor, InProcess, Processes
 from metameric.stimuli._manifest import manifest, write_manifest
-from metameric.stimuli._plan import Plan, Trial
+from metameric.stimuli._plan import Plan
 from metameric.stimuli._plan import plan as make_plan
 from metameric.stimuli._queue import Queue
 from metameric.stimuli._specification import Specification
 from metameric.stimuli._status import SetStatus, status_of
 from metameric.stimuli._store import Store
-from metameric.stimuli._work import Outcome, interrupted
+from metameric.stimuli._work import interrupted
 
 
 def run(
@@ -82,7 +82,7 @@ def run(
         return InProcess(threads) if workers is None else Processes(workers, threads)
 
     store = Store(folder)
-    with store.locked():
+    with _writing(), store.locked():
         plan = make_plan(specification, folder)
         store.begin(plan)
         stopped = _carry_out(store, plan, executor, progress)
@@ -147,7 +147,7 @@ def _carry_out(store: Store, plan: Plan, make_executor: Callable[[], Executor], 
                     if outcome.error is not None and job.attempt <= plan.specification.retries:
                         queue.append([trial], job.attempt + 1)
                     elif not interrupted(outcome):
-                        _write(store, trial, replace(outcome, attempts=job.attempt), plan.specification)
+                        store.write(trial, replace(outcome, attempts=job.attempt), plan.specification)
                         bar.update()
                 if any(map(interrupted, outcomes)):
                     return True
@@ -156,10 +156,13 @@ def _carry_out(store: Store, plan: Plan, make_executor: Callable[[], Executor], 
     return False
 
 
-def _write(store: Store, trial: Trial, outcome: Outcome, specification: Specification) -> None:
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
     try:
-        store.write(trial, outcome, specification)
+        yield
     except FileError as error:
+        if not isinstance(error.__cause__, OSError) or isinstance(error.__cause__, ValueError):
+            raise
         raise FileError(f"{error} Finished trials are kept: make room or mend the folder, and run again.") from error
 
 

@@ -25,6 +25,11 @@ def fails_on_bright(x):
         raise RuntimeError("too bright")
     return torch.nn.functional.avg_pool2d(x, 4)
 
+def hungry(x):
+    if x.requires_grad and float(x.detach().mean()) > 0.9:
+        torch.empty(10**15)
+    return torch.nn.functional.avg_pool2d(x, 4)
+
 class Once:
     '''Fails, or dies, until a file is there.'''
     def __init__(self, flag, die=False):
