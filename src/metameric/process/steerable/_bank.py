@@ -184,18 +184,21 @@ def _filter(spectrum: Tensor, group: Filters, mask: Tensor, result: Tensor | Non
 def _collected(output: Tensor, group: Filters, mask: Tensor, weight: float) -> Tensor:
     """Conjugate spectra (columns, images, rows) of the outputs, masked once more and added up."""
     images = output.shape[0]
+    parts = _passes.parts(group.channels, images * prod(group.size), output)
     total: Tensor | None = None
-    for part in _passes.parts(group.channels, images * prod(group.size), output):
+    for part in parts:
         for slab, spectra in _passes.spectra(output[:, part].flatten(0, 1), group.crop, conjugate=True):
-            products = spectra.unflatten(0, (images, -1)).mul_(mask[slab, part].permute(1, 0, 2))
-            added = products.sum(1).transpose(0, 1)
-            if total is None and len(added) == len(mask):
-                total = added
+            values, factors = spectra.unflatten(0, (images, -1)), mask[slab, part]
+            if len(parts) == 1 and len(factors) == len(mask):
+                products = values.mul_(factors.transpose(0, 1))
+                total = (products.sum(1) if products.shape[1] > 1 else products.squeeze(1)).transpose(0, 1)
                 continue
             if total is None:
                 total = empty((mask.shape[0], images, mask.shape[2]), output, mask.dtype).zero_()
-            total[slab] += added
-    return torch.as_tensor(total).mul_(weight) if weight != 1 else torch.as_tensor(total)
+            for spectrum, factor in zip(values.unbind(1), factors.split(1, 1), strict=True):
+                total[slab].addcmul_(spectrum.transpose(0, 1), factor)
+    total = torch.as_tensor(total)
+    return total if weight == 1 else total.mul_(weight)
 
 
 def _to_front(tensor: Tensor | None, dim: int | None, count: int) -> Tensor | None:
