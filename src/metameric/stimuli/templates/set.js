@@ -98,7 +98,8 @@ function show(place) {
   open = Math.max(0, Math.min(place, matching.length - 1));
   const row = data.rows[matching[open]];
   document.getElementById("name").textContent =
-    data.factors.map((n) => `${n} ${row[at[n]]}`).join(", ") + `: ${row[at.verdict]} (${row[at.status]})`;
+    data.factors.map((n) => `${n} ${row[at[n]]}`).join(", ") + `: ${row[at.verdict]}` +
+    (row[at.status] === row[at.verdict] ? "" : ` (${row[at.status]})`);
   const [target, stimulus] = pair.querySelectorAll("img");
   target.src = "../" + row[at.target_png8_path].split("/").map(encodeURIComponent).join("/");
   stimulus.src = picture(row);
