@@ -1,7 +1,9 @@
 """Halving and doubling with classical low-pass filters."""
 
 import math
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -46,7 +48,7 @@ def blur_downsample(
     >>> mm.process.blur_downsample(torch.rand(1, 1, 33, 16), n_scales=2).shape
     torch.Size([1, 1, 9, 4])
     """
-    taps = _taps(image, n_scales, filtname, 1.0 if scale_filter else math.sqrt(2))
+    taps = named_taps(image, n_scales, filtname, 1.0 if scale_filter else math.sqrt(2))
     for _ in range(n_scales):
         image = _halve(image, taps)
     return image
@@ -79,26 +81,38 @@ def upsample_blur(
     >>> mm.process.upsample_blur(torch.rand(1, 1, 9, 4), (1, 0), n_scales=2).shape
     torch.Size([1, 1, 33, 16])
     """
-    taps = _taps(image, n_scales, filtname, 2.0 if scale_filter else math.sqrt(2))
+    taps = named_taps(image, n_scales, filtname, 2.0 if scale_filter else math.sqrt(2))
     check_odd(odd)
     for _ in range(n_scales):
         image = _double(image, odd, taps)
     return image
 
 
-def _taps(image: Tensor, n_scales: int, name: str, gain: float) -> Taps:
+def named_taps(image: Tensor, n_scales: int, name: str, gain: float) -> Taps:
+    """Return the taps of a named filter times `gain`, having checked the arguments of `blur_downsample`."""
     check_plane(image)
     if n_scales != int(n_scales) or n_scales < 1:
         raise InputError(f"n_scales is {n_scales}; expected a positive integer.")
     return tuple(gain * tap for tap in named_filter(name))
 
 
+class Resampling(NamedTuple):
+    """A linear map of images and its adjoint."""
+
+    apply: Callable[[Tensor], Tensor]
+    adjoint: Callable[[Tensor], Tensor]
+
+
 def _halve(image: Tensor, taps: Taps) -> Tensor:
+    return linear_map(image, *halving(image, taps))
+
+
+def halving(image: Tensor, taps: Taps) -> Resampling:
+    """Blur and halve images like the given one."""
     pads = (((len(taps) - 1) // 2, len(taps) // 2),) * 2
     check_padding(image, pads, "reflect")
-    if is_small(image):
-        rows, columns = (_halving(n, taps, image.dtype, image.device) for n in image.shape[-2:])
-        return rows @ image @ columns.mT
+    if _is_small(image, image.shape[-2:]):
+        return _products(*(_halving(n, taps, image.dtype, image.device) for n in image.shape[-2:]))
     down, along = column_stencil(taps, 2), row_stencil(taps, 2)
     height, width = (n + sum(p) for n, p in zip(image.shape[-2:], pads, strict=True))
     half = -(-image.shape[-2] // 2)
@@ -109,17 +123,21 @@ def _halve(image: Tensor, taps: Taps) -> Tensor:
     def adjoint(y: Tensor) -> Tensor:
         return fold(scatter(scatter(y, along, (half, width)), down, (height, width)), pads, "reflect")
 
-    return linear_map(image, apply, adjoint)
+    return Resampling(apply, adjoint)
 
 
 def _double(image: Tensor, odd: Pair, taps: Taps) -> Tensor:
+    return linear_map(image, *doubling(image, odd, taps))
+
+
+def doubling(image: Tensor, odd: Pair, taps: Taps) -> Resampling:
+    """Enlarge and blur images like the given one."""
     rows, columns = (enlargement(n, o, len(taps)) for n, o in zip(image.shape[-2:], odd, strict=True))
     pads = rows.pads, columns.pads
     check_padding(image, pads, "reflect")
-    if is_small(image):
+    if _is_small(image, (rows.length, columns.length)):
         sizes = zip(image.shape[-2:], odd, strict=True)
-        up, along = (_doubling(n, o, taps, image.dtype, image.device) for n, o in sizes)
-        return up @ image @ along.mT
+        return _products(*(_doubling(n, o, taps, image.dtype, image.device) for n, o in sizes))
     padded = [n + sum(p) for n, p in zip(image.shape[-2:], pads, strict=True)]
     height, width = (2 * (n - 1) + len(taps) for n in padded)
     down, right = column_stencil(taps, 2), row_stencil(taps, 2)
@@ -132,7 +150,12 @@ def _double(image: Tensor, odd: Pair, taps: Taps) -> Tensor:
         wide = gather(_embed(y, -1, columns.start, width), right)
         return fold(gather(_embed(wide, -2, rows.start, height), down), pads, "reflect")
 
-    return linear_map(image, apply, adjoint)
+    return Resampling(apply, adjoint)
+
+
+def _products(rows: Tensor, columns: Tensor) -> Resampling:
+    """Multiply columns and rows of images by matrices."""
+    return Resampling(lambda x: rows @ (x @ columns.mT), lambda y: rows.mT @ (y @ columns))
 
 
 def _embed(y: Tensor, dim: int, start: int, length: int) -> Tensor:
@@ -141,9 +164,12 @@ def _embed(y: Tensor, dim: int, start: int, length: int) -> Tensor:
     return F.pad(y, (start, after) if dim == -1 else (0, 0, start, after))
 
 
-def is_small(image: Tensor) -> bool:
-    """Tell whether two products with dense matrices cost less than the many steps of a sparse sum."""
-    return max(image.shape[-2:]) <= 128 and image.is_floating_point()
+def _is_small(image: Tensor, larger: Sequence[int]) -> bool:
+    """Tell whether two products with dense matrices cost less than the many steps of a sparse sum.
+
+    `larger` is the image's size or, where it is to be doubled, that of the result.
+    """
+    return max(larger) <= 128 and image.is_floating_point()
 
 
 @lru_cache(maxsize=256)

@@ -1,13 +1,17 @@
 """The Laplacian pyramid."""
 
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from metameric._core.errors import InputError
+from metameric._core.linear import constants, linear_map_to_several
 from metameric._core.types import Images
-from metameric.process._blur import blur_downsample, upsample_blur
+from metameric.process._blur import Resampling, doubling, halving, named_taps, upsample_blur
 
 Band = Float[Tensor, "..."]
 
@@ -58,12 +62,23 @@ class LaplacianPyramid(nn.Module):
             If the image is too small for the number of scales.
         """
         check_halvings(x, self.n_scales - 1)
-        bands = []
-        for _ in range(self.n_scales - 1):
-            low = blur_downsample(x, scale_filter=self.scale_filter)
-            bands.append(x - self._enlarge(low, x))
-            x = low
-        return [*bands, x]
+        steps = _steps(x.shape[-2:], x.dtype, x.device, self.n_scales - 1, self.scale_filter)
+
+        def analyse(image: Tensor) -> tuple[Tensor, ...]:
+            bands = []
+            for halve, double in steps:
+                low = halve.apply(image)
+                bands.append(image - double.apply(low))
+                image = low
+            return (*bands, image)
+
+        def adjoint(*gradients: Tensor) -> Tensor:
+            *fine, total = gradients
+            for gradient, (halve, double) in zip(reversed(fine), reversed(steps), strict=True):
+                total = gradient + halve.adjoint(total - double.adjoint(gradient))
+            return total
+
+        return list(linear_map_to_several(x, analyse, adjoint))
 
     def recon_pyr(self, y: Sequence[Band]) -> Images:
         """Return the image that has the given bands, as returned by a call.
@@ -87,6 +102,23 @@ class LaplacianPyramid(nn.Module):
     def extra_repr(self) -> str:
         """Return the arguments."""
         return f"n_scales={self.n_scales}, scale_filter={self.scale_filter}"
+
+
+@lru_cache(maxsize=64)
+def _steps(
+    size: torch.Size, dtype: torch.dtype, device: torch.device, n_halvings: int, scale_filter: bool
+) -> list[tuple[Resampling, Resampling]]:
+    """Return, scale after scale, how images of one kind are halved and how the halves are enlarged."""
+    with constants():
+        x, steps = torch.empty((), dtype=dtype, device=device).expand(size), []
+        narrow = named_taps(x, 1, "binom5", 1.0 if scale_filter else math.sqrt(2))
+        wide = named_taps(x, 1, "binom5", 2.0 if scale_filter else math.sqrt(2))
+        for _ in range(n_halvings):
+            height, width = x.shape
+            low = x[::2, ::2]
+            steps.append((halving(x, narrow), doubling(low, (height % 2, width % 2), wide)))
+            x = low
+        return steps
 
 
 def check_halvings(x: Tensor, n_halvings: int) -> None:

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from metameric._core.linear import constants, linear_map
 from metameric._core.types import Images
-from metameric.process._blur import is_small
 from metameric.process._laplacian import LaplacianPyramid
+from metameric.process._quotient import quotient
 from metameric.process._stencil import Offsets, gather_neighbours
 
 # Laparra et al. (2016), fitted to photographs: a constant, and the weights of neighbours (row, column) of each
@@ -23,6 +23,8 @@ WEIGHTS: tuple[dict[tuple[int, int], float], ...] = (
     {(0, -1): 0.2598, (0, 1): 0.2552},
     {(0, -1): 0.2215, (0, 1): 0.0717},
 )
+# Size up to which two products with dense matrices cost less than the few steps of a sparse sum.
+LARGEST_DENSE = 64
 _pyramid = LaplacianPyramid(n_scales=len(CONSTANTS), scale_filter=True)
 
 
@@ -57,14 +59,14 @@ def normalized_laplacian_pyramid(img: Images) -> list[Float[Tensor, "..."]]:
     [64, 32, 16, 8, 4, 2]
     """
     return [
-        band / (constant + _neighbours(band.abs(), weights))
+        quotient(band, _neighbours(band.abs(), weights) + constant)
         for band, constant, weights in zip(_pyramid(img), CONSTANTS, WEIGHTS, strict=True)
     ]
 
 
 def _neighbours(amplitude: Tensor, weights: dict[tuple[int, int], float]) -> Tensor:
     """Weighted sum over the neighbours; all are in the same row or the same column."""
-    if is_small(amplitude):
+    if max(amplitude.shape[-2:]) <= LARGEST_DENSE:
         down = tuple((i, w) for (i, j), w in weights.items() if j == 0)
         along = tuple((j, w) for (i, j), w in weights.items() if i == 0)
         like = amplitude.dtype, amplitude.device
