@@ -97,7 +97,7 @@ class DrawnCurves:
             ax.yaxis.set_major_formatter(FuncFormatter(power_of_ten))
         else:
             self._show_no_noise()
-        whole_ticks(ax, 5)
+        whole_ticks(ax, 6)
         plain(ax, panel.title or None, panel.xlabel, panel.ylabel)
         if many or "label" in kwargs:
             ax.legend(fontsize=FONT_SIZE - 1, frameon=False, loc="upper right")
