@@ -88,8 +88,9 @@ class LBFGS:
         }
 
     def _first_step(self, x: Tensor, direction: Tensor) -> Tensor:
-        scale = norm(x)
-        scale = torch.where(scale > 0, scale, torch.full_like(scale, rows(x).shape[1] ** 0.5))
+        scale, unit = norm(x), rows(x).shape[1] ** 0.5
+        # A stimulus of rounding errors says as little about its scale as one of zeros.
+        scale = torch.where(scale > torch.finfo(x.dtype).eps * unit, scale, torch.full_like(scale, unit))
         return self.first_step * scale / norm(direction).clamp(min=torch.finfo(x.dtype).tiny)
 
     def _direction(
