@@ -7,6 +7,7 @@ import torch
 
 import metameric as mm
 from metameric._core.errors import InputError, InputTypeError
+from metameric.models.portilla_simoncelli import _fused
 from metameric.models.portilla_simoncelli import _statistics as statistics
 
 Model = mm.models.PortillaSimoncelli
@@ -68,6 +69,45 @@ def test_phase_doubling_is_that_of_the_definition(rng):
     modulus, real, imaginary = statistics.phase_doubled(band)
     assert torch.allclose(modulus, z.abs())
     assert torch.allclose(torch.complex(real, imaginary), torch.polar(z.abs(), 2 * z.angle()))
+
+
+@pytest.mark.parametrize(
+    "options, shape",
+    [
+        (dict(n_scales=3), (64, 96)),
+        (dict(n_scales=2, n_orientations=3, spatial_corr_width=5), (48, 40)),
+        (dict(n_scales=1, n_orientations=2, spatial_corr_width=1), (10, 14)),
+        # From 256 rows on transforms go by way of rows that are set apart.
+        (dict(n_scales=2, n_orientations=2, spatial_corr_width=3), (256, 32)),
+    ],
+)
+@pytest.mark.parametrize("piece_pixels", [1, 2**16])
+def test_moments_and_gradient_are_those_of_plain_operations(rng, monkeypatch, options, shape, piece_pixels):
+    monkeypatch.setattr(_fused, "PIECE_PIXELS", piece_pixels)
+    model = Model(shape, **options)
+    image = torch.rand(2, 1, *shape, generator=rng, dtype=torch.float64).round(decimals=2).requires_grad_()
+    for scales in (model.scales, model.scales[1:3], [0, "residual_highpass"], ["pixel_statistics"]):
+        slots, _ = model._plan(tuple(scales))
+        fused, plain = model._moments(slots, image), model._plain(slots, image)
+        assert torch.allclose(fused, plain, rtol=1e-10, atol=1e-13)
+        cotangent = torch.rand(fused.shape, generator=rng, dtype=torch.float64)
+        expected = torch.autograd.grad(plain, image, cotangent)[0]
+        # The second time the coefficients are gone.
+        for _ in range(2):
+            gradient = torch.autograd.grad(fused, image, cotangent, retain_graph=True)[0]
+            assert torch.allclose(gradient, expected, rtol=1e-9, atol=1e-12 * float(expected.abs().max()))
+
+
+def test_two_forward_passes_before_their_backward_passes(image):
+    model = Model((64, 64), n_scales=2)
+    alone = []
+    for entry in (image[:1], image[1:]):
+        leaf = entry.clone().requires_grad_()
+        alone.append(torch.autograd.grad(model(leaf).sum(), leaf)[0])
+    first, second = image[:1].clone().requires_grad_(), image[1:].clone().requires_grad_()
+    one, other = model(first), model(second)
+    assert torch.equal(torch.autograd.grad(one.sum(), first)[0], alone[0])
+    assert torch.equal(torch.autograd.grad(other.sum(), second)[0], alone[1])
 
 
 def test_flat_image_has_the_statistics_of_no_contrast():

@@ -71,24 +71,6 @@ class Layout:
                 self._indices[key] = torch.as_tensor(build(), device=device)
         return self._indices[key]
 
-    def assemble(self, known: dict[str, Tensor], measured: dict[str, tuple[list[int], Tensor]]) -> Representation:
-        """Order families; those `measured` come with the scales of their last dimension, others are NaN."""
-        example = known["pixel_statistics"]
-        representation: Representation = OrderedDict()
-        for name, shape in self.shapes.items():
-            if name in known:
-                representation[name] = known[name]
-                continue
-            scales, values = measured.get(name, ([], example.new_empty(0)))
-            if len(scales) < shape[-1]:
-                absent = example.new_full((*example.shape[:-1], *shape[:-1]), torch.nan)
-                found = dict(zip(scales, values.unbind(-1), strict=True)) if scales else {}
-                values = torch.stack([found.get(scale, absent) for scale in range(shape[-1])], -1)
-            elif not scales:
-                values = example.new_empty((*example.shape[:-1], *shape))
-            representation[name] = values
-        return representation
-
     def to_tensor(self, representation: Representation) -> Tensor:
         """Flatten, dropping what is redundant."""
         missing = [name for name in self.shapes if name not in representation]

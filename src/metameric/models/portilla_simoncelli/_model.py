@@ -10,15 +10,17 @@ from torch import Tensor, nn
 from metameric._core.errors import InputError
 from metameric.models.portilla_simoncelli import _statistics as statistics
 from metameric.models.portilla_simoncelli._arguments import check_options
+from metameric.models.portilla_simoncelli._filters import HalfFilters
+from metameric.models.portilla_simoncelli._fused import Fused
 from metameric.models.portilla_simoncelli._layout import Layout, Representation, Scale
-from metameric.models.portilla_simoncelli._measure import band_statistics, low_statistics, parent_statistics
-from metameric.models.portilla_simoncelli._moments import Moments, moments
+from metameric.models.portilla_simoncelli._normalise import Normalisation
+from metameric.models.portilla_simoncelli._plain import raw_moments
 from metameric.models.portilla_simoncelli._plot import draw, grouped
-from metameric.models.portilla_simoncelli._transform import highpass_amplitude, low_amplitude, texture_bank
+from metameric.models.portilla_simoncelli._slots import Slots
+from metameric.models.portilla_simoncelli._transform import texture_bank
 from metameric.process.steerable._arguments import check_image, check_names, check_shape
-from metameric.process.steerable._design import Design, halved
+from metameric.process.steerable._design import Design
 from metameric.process.steerable._masks import Profiles
-from metameric.process.steerable._octaves import cut
 
 
 class PortillaSimoncelli(nn.Module):
@@ -91,7 +93,8 @@ class PortillaSimoncelli(nn.Module):
             tight_frame=False,
         )
         self._bank = texture_bank(self._design, self._profiles)
-        self._weights: dict[Any, Tensor] = {}
+        self._filters = HalfFilters(self._design, self._profiles)
+        self._plans: dict[tuple[Scale, ...], tuple[Slots, Normalisation]] = {}
 
     def forward(
         self, image: Float[Tensor, "batch channel height width"], scales: Sequence[Scale] | None = None
@@ -128,62 +131,28 @@ class PortillaSimoncelli(nn.Module):
             raise InputError(f"image must have shape (batch, channel, height, width), found {tuple(image.shape)}.")
         check_image(image, self.image_shape)
         wanted = self.scales if scales is None else check_names(scales, self.scales, "scales")
-        representation = self._layout.to_tensor(self._measure(image, wanted))
-        return representation if scales is None else self.remove_scales(representation, wanted)
-
-    def _measure(self, image: Tensor, wanted: Sequence[Scale]) -> Representation:
-        """All families; statistics of scales that are not wanted are NaN."""
-        bands = [scale for scale in range(self.n_scales) if scale in wanted]
-        lows = bands + [self.n_scales] * ("residual_lowpass" in wanted)
-        parents = [scale for scale in bands if scale < self.n_scales - 1]
-        names = [("low", s) for s in lows] + [("band", s) for s in bands] + [("parent", s) for s in parents]
-        outputs = dict(zip(names, self._bank.analyse(image, names), strict=True)) if names else {}
+        slots, normalisation = self._plan(tuple(wanted))
         floor = statistics.rounding_variance(image)
-        pixels = statistics.marginal_statistics(image, floor)
-        power = statistics.power_spectrum(image)
-        measured: dict[str, tuple[list[int], Tensor]] = {}
-        growth = floor[..., None] * 16.0 ** torch.arange(self.n_scales + 1, dtype=floor.dtype, device=floor.device)
-        width = self.spatial_corr_width
-        if lows:
-            images = [outputs["low", scale].squeeze(-3) for scale in lows]
-            lags = [
-                statistics.autocovariance(self._power_of_low(power, s), self.image_shape[1] >> s, width) for s in lows
-            ]
-            of_lows = low_statistics(images, lags, growth[..., lows], pixels[..., 1])
-            measured |= {name: (lows, value) for name, value in of_lows.items()}
-        if bands:
-            raw = [self._moments(outputs, scale) for scale in bands]
-            of_bands, deviation = band_statistics(raw, growth[..., bands])
-            measured |= {name: (bands, value) for name, value in of_bands.items()}
-            if parents:
-                count = len(parents)
-                of_parents = parent_statistics(raw[:count], deviation[..., :count], growth[..., parents])
-                measured |= {name: (parents, value) for name, value in of_parents.items()}
-        highpass = (power * self._weight("highpass", image)).sum((-2, -1))
-        known = {"pixel_statistics": pixels, "var_highpass_residual": highpass[..., None]}
-        return self._layout.assemble(known, measured)
+        return normalisation(self._moments(slots, image), floor)
 
-    def _moments(self, outputs: dict[Any, Tensor], scale: int) -> Moments:
-        band = outputs["band", scale].unflatten(-3, (2, -1))
-        parent = outputs.get(("parent", scale))
-        return moments(band, None if parent is None else parent.unflatten(-3, (2, -1)), self.spatial_corr_width)
+    def _plan(self, wanted: tuple[Scale, ...]) -> tuple[Slots, Normalisation]:
+        """What some scales need, prepared on first use."""
+        if wanted not in self._plans:
+            bands = [scale for scale in range(self.n_scales) if scale in wanted]
+            lows = bands + [self.n_scales] * ("residual_lowpass" in wanted)
+            size = (self.n_scales, self.n_orientations, self.spatial_corr_width)
+            slots = Slots(lows, bands, "residual_highpass" in wanted, *size)
+            self._plans[wanted] = slots, Normalisation(self._layout, slots, wanted)
+        return self._plans[wanted]
 
-    def _power_of_low(self, power: Tensor, scale: int) -> Tensor:
-        height, width = halved(self.image_shape, scale)
-        return cut(power, height, -2)[..., : width // 2 + 1] * self._weight(scale, power)
+    def _moments(self, slots: Slots, image: Tensor) -> Tensor:
+        if torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0:
+            return self._plain(slots, image)
+        moments: Tensor = Fused.apply(slots, self._filters, self._plain, image.flatten(0, 1))
+        return moments.unflatten(0, image.shape[:2])
 
-    def _weight(self, name: int | Literal["highpass"], like: Tensor) -> Tensor:
-        """Power of a radial filter: what it leaves of a half power spectrum."""
-        key = (name, like.dtype, like.device)
-        if key not in self._weights:
-            if name == "highpass":
-                weight = highpass_amplitude(self._design, self.profiles) ** 2
-                weight[:, 1 : (self.image_shape[1] + 1) // 2] *= 2
-            else:
-                weight = 16**name * low_amplitude(self._design, name, self.profiles) ** 2
-            with torch.inference_mode(False):
-                self._weights[key] = torch.as_tensor(weight, dtype=like.dtype, device=like.device)
-        return self._weights[key]
+    def _plain(self, slots: Slots, images: Tensor) -> Tensor:
+        return raw_moments(slots, self._filters, self._bank, images)
 
     def _profiles(self) -> Profiles:
         return self.profiles

@@ -65,15 +65,34 @@ def lag_matrices(
         return left.to(device=device, dtype=dtype), right.to(device=device, dtype=dtype)
 
 
+def lags(numbers: Tensor, size: tuple[int, int], width: int) -> Tensor:
+    """Lags of the autocovariance that a transposed half spectrum per pixel gives: (to the right, down).
+
+    `numbers` are its real and imaginary parts (..., columns, 2 * rows). Lags to the left are the same by symmetry.
+    """
+    across, down, _ = half_lag_matrices(*size, width, numbers.dtype, numbers.device)
+    both = (across @ (numbers * numbers)) @ down
+    half = width // 2 + 1
+    return both[..., :half, :width] - both[..., half:, width:]
+
+
+def filtered(numbers: Tensor, gradient: Tensor, size: tuple[int, int], width: int) -> Tensor:
+    """Spectrum of the gradient of `lags`, in the form of `numbers`."""
+    _, down, across = half_lag_matrices(*size, width, numbers.dtype, numbers.device)
+    signed = torch.cat([gradient @ down[:, :width].mT, gradient @ down[:, width:].mT.neg()], -2)
+    return (across @ signed).mul_(numbers)
+
+
 @lru_cache(maxsize=128)
-def doubled_lag_matrices(
+def half_lag_matrices(
     rows: int, columns: int, width: int, dtype: torch.dtype, device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """`lag_matrices` for spectra whose real and imaginary parts are columns of their own: L, R, for gradients R'."""
-    left, right = lag_matrices(rows, columns, width, dtype, device)
+    """`lag_matrices` for `lags`: across the columns, down the rows, and across for gradients."""
+    down, across = lag_matrices(rows, columns, width, dtype, device)
     with torch.inference_mode(False):
-        adjoint = right * once_columns(columns, dtype, device)[:, None]
-        return left, right.repeat_interleave(2, 0), adjoint.repeat_interleave(2, 0).mT.contiguous()
+        half = torch.cat([across[:, width // 2 : width], across[:, width + width // 2 :]], 1)
+        adjoint = half * once_columns(columns, dtype, device)[:, None]
+        return half.mT.contiguous(), down.mT.repeat_interleave(2, 0), adjoint
 
 
 @lru_cache(maxsize=128)

@@ -1,8 +1,6 @@
 """Texture statistics as pure functions, with the names of Portilla & Simoncelli (2000).
 
-All work on the last two dimensions (rows, columns) of tensors with any leading ones. Variances below the rounding error
-of the image they come from count as zero, and whatever would be divided by them is zero: a flat image has finite
-statistics and finite derivatives.
+All work on the last two dimensions (rows, columns) of tensors with any leading ones.
 """
 
 from typing import cast
@@ -15,25 +13,12 @@ from metameric.models.portilla_simoncelli._pointwise import Modulus, PhaseDoubli
 from metameric.models.portilla_simoncelli._spectrum import PowerSpectrum, lag_matrices
 
 Planes = Float[Tensor, "*lead height width"]
-SKEW_OF_CONSTANT, KURTOSIS_OF_CONSTANT = 0.0, 3.0
 
 
 def rounding_variance(image: Tensor) -> Tensor:
     """Variance that rounding alone can give to a filtered image, per image."""
     relative = 32 * torch.finfo(image.dtype).eps
     return relative**2 * image.detach().square().mean((-2, -1)) + torch.finfo(image.dtype).tiny
-
-
-def over(numerator: Tensor, denominator: Tensor, floor: Tensor, otherwise: float = 0.0) -> Tensor:
-    """Divide where the denominator exceeds the floor."""
-    usable = denominator > floor
-    return torch.where(usable, numerator / torch.where(usable, denominator, 1), otherwise)
-
-
-def root(variance: Tensor, floor: Tensor) -> Tensor:
-    """Square root where the variance exceeds the floor, zero elsewhere."""
-    usable = variance > floor
-    return torch.where(usable, torch.where(usable, variance, 1).sqrt(), 0)
 
 
 def central_moments(image: Planes) -> tuple[Tensor, Tensor, Tensor]:
@@ -43,23 +28,6 @@ def central_moments(image: Planes) -> tuple[Tensor, Tensor, Tensor]:
     flat = square.flatten(-2)
     count = flat.shape[-1]
     return flat.sum(-1) / count, (flat * centred.flatten(-2)).sum(-1) / count, (flat * flat).sum(-1) / count
-
-
-def marginal_statistics(image: Planes, floor: Tensor) -> Float[Tensor, "*lead 6"]:
-    """Mean, variance (unbiased), skewness, kurtosis, minimum and maximum of grey values."""
-    second, third, fourth = central_moments(image)
-    count = image.shape[-2] * image.shape[-1]
-    variance = second * (count / (count - 1))
-    skewness, kurtosis = skewness_kurtosis(variance, third, fourth, floor)
-    low, high = image.amin((-2, -1)), image.amax((-2, -1))
-    return torch.stack([image.mean((-2, -1)), variance, skewness, kurtosis, low, high], dim=-1)
-
-
-def skewness_kurtosis(variance: Tensor, third: Tensor, fourth: Tensor, floor: Tensor) -> tuple[Tensor, Tensor]:
-    """Standardised third and fourth moment; those of a normal distribution where the variance is below the floor."""
-    deviation = root(variance, floor)
-    skewness = over(third, deviation**3, floor**1.5, SKEW_OF_CONSTANT)
-    return skewness, over(fourth, variance**2, floor**2, KURTOSIS_OF_CONSTANT)
 
 
 def magnitude(band: Float[Tensor, "*lead 2 k height width"]) -> Float[Tensor, "*lead k height width"]:

@@ -1,0 +1,157 @@
+"""Moments of one scale's coefficients and their gradients, in pieces of pixels that fit a CPU's cache.
+
+Bands and parents are planes (images, 2, orientation, pixels): real parts, then imaginary ones.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+PIECE_BYTES = 2**16
+"""Size of a piece of a plane on a CPU."""
+
+Sums = dict[str, Tensor]
+
+
+def pieces(planes: Tensor) -> Iterator[slice]:
+    """Slices of the last dimension."""
+    step = PIECE_BYTES // planes.element_size() if planes.device.type == "cpu" else planes.shape[-1]
+    for start in range(0, planes.shape[-1], step):
+        yield slice(start, start + step)
+
+
+def band_sums(band: Tensor, parent: Tensor | None, m: Tensor, p: Tensor | None) -> Sums:
+    """Sums over pixels, named as in `Slots`; the magnitudes m of the bands and p of the parents are written."""
+    totals: Sums = {}
+    for piece in pieces(band):
+        (a, b), own = band[..., piece].unbind(1), m[..., piece]
+        square = _squared(b).addcmul_(a, a)
+        torch.mul(square, square.rsqrt(), out=own)
+        sums = {"mm": torch.bmm(own, own.mT)}
+        if parent is not None and p is not None:
+            coarse = p[..., piece]
+            u = _doubled(parent[..., piece], coarse)
+            sums |= {
+                "p": coarse.sum(-1),
+                "uu": _square(u),
+                "aa": _square(a),
+                "mp": torch.bmm(own, coarse.mT),
+                "au": torch.bmm(a, u.mT),
+            }
+        totals = sums if not totals else {name: total.add_(sums[name]) for name, total in totals.items()}
+    if parent is not None:
+        totals["uu"].mul_(_twice_imaginary(totals["uu"]).square_())
+        totals["au"].mul_(_twice_imaginary(totals["au"]))
+    return totals
+
+
+def _squared(plane: Tensor) -> Tensor:
+    """Squares and the least normal number, which keeps what they are added to from having no inverse."""
+    return torch.addcmul(plane.new_full((), torch.finfo(plane.dtype).tiny), plane, plane)
+
+
+def _doubled(parent: Tensor, p: Tensor) -> Tensor:
+    """Write the modulus p of z and return z**2 / p: real planes and half the imaginary ones, one after the other."""
+    c, d = parent.unbind(1)
+    square, across = c * c, _squared(d)
+    u = torch.empty_like(parent, memory_format=torch.contiguous_format)
+    first, second = u.unbind(1)
+    torch.sub(square, across, out=first)
+    inverse = across.add_(square).rsqrt()
+    torch.mul(across, inverse, out=p)
+    first.mul_(inverse)
+    torch.mul(c, d, out=second).mul_(inverse)
+    return u.flatten(1, 2)
+
+
+def _twice_imaginary(like: Tensor) -> Tensor:
+    """Factors that undo the halving of the imaginary planes."""
+    factors = torch.ones_like(like)
+    factors[..., factors.shape[-1] // 2 :] = 2
+    return factors
+
+
+def _square(planes: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(planes, dim=-1).square_()
+
+
+def band_gradients(
+    g: Sums, through_lags: Tensor, band: Tensor, parent: Tensor | None, m: Tensor, p: Tensor | None
+) -> None:
+    """Replace bands and parents by the gradients with respect to them.
+
+    `g` holds the gradients of the sums; `through_lags` that of the magnitudes by way of their lags.
+    """
+    symmetric = g["mm"] + g["mm"].mT
+    if parent is not None:
+        twice = _twice_imaginary(g["uu"])
+        g = g | {"au": g["au"] * twice[..., None, :], "uu": 2 * g["uu"] * twice.square(), "aa": 2 * g["aa"]}
+    for piece in pieces(band):
+        to_m, own = through_lags[..., piece], m[..., piece]
+        a, b = band[..., piece].unbind(1)
+        to_m.baddbmm_(symmetric, own)
+        if parent is None or p is None:
+            radial = to_m.div_(own)
+            a.mul_(radial)
+        else:
+            to_a = _parent_gradients(g, parent[..., piece], p[..., piece], own, a, to_m)
+            radial = to_m.div_(own)
+            torch.addcmul(to_a, radial + g["aa"][..., None], a, out=a)
+        b.mul_(radial)
+
+
+def _parent_gradients(g: Sums, parent: Tensor, p: Tensor, m: Tensor, a: Tensor, to_m: Tensor) -> Tensor:
+    """Replace parents by their gradients, add to that of m, and return the share of the phases in that of a.
+
+    u = z**2 / p with w = z / p has du = 2 w dz - w**2 dp.
+    """
+    c, d = parent.unbind(1)
+    inverse = p.reciprocal()
+    u = torch.empty_like(parent, memory_format=torch.contiguous_format)
+    first, second = u.unbind(1)
+    torch.mul(c, c, out=first).addcmul_(d, d, value=-1).mul_(inverse)
+    torch.mul(c, d, out=second).mul_(inverse)
+    u = u.flatten(1, 2)
+    to_m.baddbmm_(g["mp"], p)
+    to_a = torch.bmm(g["au"], u)
+    to_u = (u * g["uu"][..., None]).baddbmm_(g["au"].mT, a)
+    to_first, to_second = to_u.chunk(2, 1)
+    to_first.mul_(inverse)
+    to_second.mul_(inverse)
+    radial = first.mul_(to_first).addcmul_(second, to_second)
+    torch.sub(g["p"][..., None], radial, out=radial).baddbmm_(g["mp"].mT, m).mul_(inverse)
+    cross = to_second * c
+    c.mul_(torch.add(radial, to_first, alpha=2, out=inverse)).addcmul_(to_second, d)
+    d.mul_(radial.sub_(to_first, alpha=2)).add_(cross)
+    return to_a
+
+
+def pixel_moments(images: Tensor) -> Tensor:
+    """Mean, unbiased variance, third and fourth central moment, minimum and maximum of images (images, pixels)."""
+    count = images.shape[-1]
+    mean = images.mean(-1, keepdim=True)
+    centred = images - mean
+    square = centred * centred
+    powers = [torch.linalg.vecdot(square, other)[:, None] / count for other in (centred, square)]
+    variance = square.sum(-1, keepdim=True) / max(count - 1, 1)
+    low, high = images.amin(-1, keepdim=True), images.amax(-1, keepdim=True)
+    return torch.cat([mean, variance, *powers, low, high], -1)
+
+
+def pixel_gradient(images: Tensor, moments: Tensor, gradient: Tensor) -> Tensor:
+    """Gradient of `pixel_moments`; where several pixels are the least or the greatest, they share it."""
+    count = images.shape[-1]
+    mean, _, _, _, *extremes = moments.split(1, -1)
+    to_mean, to_variance, to_third, to_fourth, *to_extremes = gradient.split(1, -1)
+    centred = images - mean
+    # c**2 and c**3 about their means, for the mean is taken from the image itself.
+    result = (centred * (4 / count * to_fourth)).add_(3 / count * to_third).mul_(centred)
+    result.add_(2 / max(count - 1, 1) * to_variance).mul_(centred)
+    constant = to_mean / count - result.mean(-1, keepdim=True)
+    for value, share, sign in zip(extremes, to_extremes, (1, -1), strict=True):
+        elsewhere = (images - value).sign_()
+        share = share / (count - sign * elsewhere.sum(-1, keepdim=True))
+        result.addcmul_(elsewhere, share, value=-sign)
+        constant = constant + share
+    return result.add_(constant)
