@@ -117,7 +117,7 @@ def verify(folder: str | Path, sample: int = 10, seed: int = 0) -> Verification:
 def _damaged(store: Store, record: dict[str, Any]) -> Iterator[str]:
     remedy = f"remove trials/{record['key']}.json and run again"
     files = [file for stimulus in record["stimuli"] for file in stimulus["files"].values()]
-    for file in [*files, *record["targets"].values()]:
+    for file in [*files, *record.get("targets", {}).values()]:
         path = store.folder / file["path"]
         if not path.is_file():
             yield f"{file['path']} is missing; {remedy}"

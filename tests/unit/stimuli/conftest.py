@@ -30,6 +30,11 @@ def hungry(x):
         torch.empty(10**15)
     return torch.nn.functional.avg_pool2d(x, 4)
 
+def tells_threads(x):
+    if x.requires_grad:
+        raise RuntimeError(f"{torch.get_num_threads()} threads")
+    return x
+
 class Once:
     '''Fails, or dies, until a file is there.'''
     def __init__(self, flag, die=False):

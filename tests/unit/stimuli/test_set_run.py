@@ -16,6 +16,7 @@ from metameric._core.errors import FileError, StateError
 from metameric.data import image
 from metameric.io import save_png
 from metameric.stimuli import Specification, _run, retry, run, status, verify
+from metameric.stimuli._executors import available_cores
 from metameric.stimuli._store import Store
 
 TIMINGS = ("seconds", "attempts")
@@ -241,3 +242,13 @@ def test_threads_are_given_back(tmp_path, small):
     before = torch.get_num_threads()
     run(small, tmp_path / "set", progress=False, threads=1)
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("options", "threads"), [({"workers": 2}, None), ({"workers": 1, "threads": 3}, 3)])
+def test_workers_share_the_cores_or_use_what_they_are_told(tmp_path, models, options, threads):
+    expected = threads or max(1, available_cores() // 2)
+    own = [f"{models}:tells_threads"]
+    spec = Specification(images=["camera"], models=own, methods=["metamer"], size=16, retries=0)
+    (failure,) = run(spec, tmp_path / "set", progress=False, **options).failures
+    assert failure["error"] == f"RuntimeError: {expected} threads"
