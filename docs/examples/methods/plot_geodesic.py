@@ -73,6 +73,19 @@ fig = mm.plot.contact_sheet(
 # fine in scale (``coarse_to_fine="time and scale"``) ends there too, for bands do not carry one another. Take ends that
 # are about half a wavelength of the finest band apart at most, or blur them.
 #
+# A front end
+# -----------
+#
+# Luminance gain control hardly rewards anything but the fade: its responses follow the pixels. The gap says so,
+# before one reads anything into a picture.
+
+retina = mm.models.LuminanceGainControl((7, 7)).eval()
+straight = mm.Geodesic(translation[:1], translation[-1:], retina, steps)
+straight.synthesize(60, progress=False)
+print("optimality gap", straight.optimality_gap)
+print("RMS difference from the pixel fade", float((straight.geodesic - fade).square().mean().sqrt()))
+
+# %%
 # How to check it
 # ---------------
 #

@@ -39,13 +39,34 @@ for name, other in distorted.items():
 # %%
 # Equal squared errors, and very different pictures.
 #
-# Any callable of two images that is zero for equal ones is a metric: `as_distance` makes one of a similarity, those of
-# other libraries as well (``as_distance(piq.fsim)``), and `model_metric_factory` makes one of a model.
-# `validate_metric`
-# says whether a MAD competition can use it.
+# Any callable of two images that is zero for equal ones is a metric: `as_distance` makes one of a similarity, and
+# `model_metric_factory` makes one of a model. `validate_metric` says whether a MAD competition can use it.
 
 texture = mm.metric.model_metric_factory(mm.models.PortillaSimoncelli((176, 176), n_scales=3))
 mm.validate.validate_metric(texture, image_shape=(1, 1, 176, 176))
 for name, other in distorted.items():
     print(f"texture statistics, {name:<14} {float(texture(image, other)):.4f}")
+
+# %%
+# Metrics of piq
+# --------------
+#
+# piq has some twenty more. Those of grey or colour images that are differentiable and need no trained weights can
+# be used as they are; a similarity is turned into a distance.
+
+import functools
+
+import piq
+
+others = {
+    "1 - FSIM": mm.metric.as_distance(functools.partial(piq.fsim, chromatic=False, reduction="none")),
+    "GMSD": functools.partial(piq.gmsd, reduction="none"),
+    "1 - VIF": mm.metric.as_distance(functools.partial(piq.vif_p, reduction="none")),
+}
+for name, metric in others.items():
+    print(
+        f"{name:<10}"
+        + ", ".join(f"{other} {float(metric(x.clamp(0, 1), image)):.4f}" for other, x in distorted.items())
+    )
+mm.validate.validate_metric(others["1 - FSIM"], image_shape=(1, 1, 64, 64))
 plt.show()

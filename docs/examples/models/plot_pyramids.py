@@ -30,8 +30,8 @@ edges = pyramid.recon_pyr(bands, levels=[0, 1])
 fig = mm.plot.imshow([image, edges], title=["image", "two finest scales"], zoom=2)
 
 # %%
-# A complex pyramid has local amplitude and phase. Amplitude changes little as the image moves; that is what the texture
-# model's correlations are taken of.
+# A complex pyramid has local amplitude and phase. Amplitude changes little as the image moves; that is what the
+# texture model's correlations are taken of.
 
 quadrature = mm.process.SteerablePyramidFreq((128, 128), height=3, order=3, is_complex=True)
 energy, state = mm.process.rectangular_to_polar_dict(quadrature(image))
