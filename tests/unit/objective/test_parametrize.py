@@ -1,0 +1,27 @@
+"""Parametrisations of stimuli, and what a path does where the model sees no change."""
+
+import torch
+
+import metameric as mm
+
+
+def test_colour_axes_are_orthonormal_and_the_first_is_grey(rng):
+    image = torch.rand(1, 3, 8, 8, generator=rng, dtype=torch.float64)
+    fourier = mm.FourierPixels(8, 8, decay=0)
+    spread = torch.tensor([1.0, 0.25, 0.1], dtype=torch.float64)[:, None, None]
+
+    def along_axes(x):
+        return torch.view_as_complex(fourier.encode(x)) * spread
+
+    power = torch.fft.rfft2(image, norm="ortho").abs().square().sum(1)
+    torch.testing.assert_close(along_axes(image).abs().square().sum(1), power, rtol=1e-6, atol=1e-6)
+    grey = along_axes(image.mean(1, keepdim=True).expand(1, 3, 8, 8))
+    assert grey[:, 1:].abs().max() < 1e-6
+    assert grey[:, 0].abs().max() > 1
+
+
+def test_a_path_along_which_nothing_changes_for_the_model_is_not_jerky():
+    blind = mm.problems.LinearModel(torch.tensor([[1.0, 0.0]]))
+    geodesic = mm.Geodesic(torch.zeros(1, 2), torch.tensor([[0.0, 1.0]]), blind, 4)
+    result = geodesic.synthesize(5, progress=False)
+    assert float(result.figures["jerkiness"]) == 0
