@@ -3,6 +3,7 @@
 import torch
 
 import metameric as mm
+from metameric._objective._diverse import spread_of
 
 
 def test_colour_axes_are_orthonormal_and_the_first_is_grey(rng):
@@ -25,3 +26,11 @@ def test_a_path_along_which_nothing_changes_for_the_model_is_not_jerky():
     geodesic = mm.Geodesic(torch.zeros(1, 2), torch.tensor([[0.0, 1.0]]), blind, 4)
     result = geodesic.synthesize(5, progress=False)
     assert float(result.figures["jerkiness"]) == 0
+
+
+def test_the_smooth_least_distance_of_each_set_is_just_below_its_least():
+    one = torch.tensor([[0.0, 1.0, 2.0], [1.0, 0.0, 3.0], [2.0, 3.0, 0.0]])
+    found = spread_of(torch.stack([one, 10 * one]), "least")
+    assert 0.9 < float(found[0]) <= 1
+    torch.testing.assert_close(found[1], 10 * found[0])
+    assert spread_of(one[None], "mean") == 2
