@@ -36,7 +36,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "sphinx_design",
 ]
-myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 autosummary_generate = True
 templates_path = ["_templates"]
 html_static_path = ["_static"]
@@ -49,6 +49,9 @@ html_theme_options = {"show_toc_level": 2, "navigation_with_keys": True}
 html_math_renderer = "mathtext"
 html_css_files = ["metameric.css"]
 html_title = "metameric"
+# Pages without pages below them would have an empty column.
+_LEAVES = ("start", "choose", "stimuli", "command-line", "extend", "from-plenoptic", "guarantees")
+html_sidebars = {page: [] for page in _LEAVES}
 exclude_patterns = ["_build", "examples", "api/generated/.placeholder"]
 suppress_warnings = ["config.cache"]
 sphinx_gallery_conf = {
