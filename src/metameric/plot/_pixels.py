@@ -18,7 +18,7 @@ from matplotlib.transforms import Bbox
 from metameric._core.errors import InputError
 from metameric._core.panels import Real
 from metameric.io._png import encode_drawing
-from metameric.plot._quick import QuickAxes
+from metameric.plot._quick import AXES
 
 DPI = 100
 _WIDE = 1600
@@ -86,7 +86,7 @@ def unhinted() -> Iterator[None]:
 
 def _quick(options: dict[str, Any]) -> dict[str, Any]:
     chosen = {"projection", "polar", "axes_class"} & set(options)
-    return options if chosen else {**options, "axes_class": QuickAxes}
+    return options if chosen else {**options, "axes_class": AXES}
 
 
 def new_figure(width: Real, height: Real) -> Figure:
