@@ -3,13 +3,17 @@
 import copy
 import mmap
 import pickle
+import platform
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
 from metameric._core import memory
 
-LARGE = (3, 700, 600)
+LARGE = (5, 1300, 1300)
 
 
 @pytest.mark.parametrize("shape", [(3, 5), LARGE])
@@ -43,29 +47,40 @@ def test_a_kernel_that_refuses_is_no_error(monkeypatch):
 
 
 def test_tensors_that_only_pretend_stay_so():
-    like = torch.empty(0, device="meta")
-    assert memory.empty(LARGE, like, torch.float32).device.type == "meta"
-    assert memory.scratch(LARGE, like, torch.float32, "x").device.type == "meta"
+    assert memory.empty(LARGE, torch.empty(0, device="meta"), torch.float32).device.type == "meta"
 
 
-def test_scratch_is_kept_per_slot_until_it_grows():
-    like = torch.empty(0)
-    first = memory.scratch((4, 4), like, torch.float64, "a")
-    again = memory.scratch((2, 3), like, torch.complex64, "a")
-    other = memory.scratch((4, 4), like, torch.float64, "b")
-    assert first.data_ptr() == again.data_ptr() != other.data_ptr()
-    assert memory.scratch((64, 64), like, torch.float64, "a").shape == (64, 64)
-
-
-def test_scratch_made_in_inference_mode_can_be_written_to_outside():
-    like = torch.empty(0)
+def test_large_tensors_made_in_inference_mode_can_be_used_outside():
     with torch.inference_mode():
-        memory.scratch((1000, 100), like, torch.float32, "inference")
-    memory.scratch((1000, 100), like, torch.float32, "inference").fill_(1)
+        values = memory.empty(LARGE, torch.empty(0), torch.float32).fill_(1)
+    assert (values + values).max() == 2
 
 
-def test_very_large_scratch_is_not_kept(monkeypatch):
-    monkeypatch.setattr(memory, "KEPT_AT_MOST", 100)
-    first = memory.scratch((8, 8), torch.empty(0), torch.float64, "large").fill_(0)
-    memory.scratch((8, 8), torch.empty(0), torch.float64, "large").fill_(1)
-    assert (first == 0).all()
+def test_threads_do_not_share_memory():
+    def kept(i):
+        return memory.empty(LARGE if i % 2 else (100,), torch.empty(0), torch.float32).fill_(i)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all((values == i).all() for i, values in enumerate(pool.map(kept, range(16))))
+
+
+FAULTS = """
+from resource import RUSAGE_SELF, getrusage
+import torch
+from metameric._core import memory
+
+memory.empty((1,), torch.empty(0), torch.float32)
+for _ in range(2):
+    before = getrusage(RUSAGE_SELF).ru_minflt
+    several = [torch.ones(100_000) for _ in range(60)]
+    del several
+    faults = getrusage(RUSAGE_SELF).ru_minflt - before
+print(faults)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators have ways of their own")
+def test_memory_that_became_free_is_not_fresh():
+    done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
+    # Fresh, they would be 5860 pages.
+    assert int(done.stdout) < 1000

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metameric._core.blocks import Blocks
+from metameric._core.memory import empty
 from metameric.models.portilla_simoncelli import _filters
 from metameric.models.portilla_simoncelli._filters import HalfFilters, numbers, plane, spectral, spectrum
 from metameric.models.portilla_simoncelli._pixels import band_gradients, band_sums, pixel_gradient, pixel_moments
@@ -21,7 +21,6 @@ from metameric.models.portilla_simoncelli._spectrum import filtered, lags
 PIECE_PIXELS = 2**16
 """Pixels of the images treated at a time on a CPU."""
 
-_blocks = Blocks()
 Planes = dict[Key, Tensor]
 Plain = Callable[[Slots, Tensor], Tensor]
 
@@ -80,13 +79,10 @@ class _Piece:
         self.slots, self.filters, self.images = slots, filters, images
         self.spectra: dict[int, Tensor] = {}
         self.planes: Planes = {}
-        self.block: Tensor | None = None
 
     def forget(self) -> None:
         """Give up the coefficients."""
-        if self.block is not None:
-            _blocks.give(self.block)
-        self.planes, self.block = {}, None
+        self.planes = {}
 
     def _room(self) -> Planes:
         k, images, shapes = self.slots.orientations, len(self.images), dict[Key, tuple[int, ...]]()
@@ -95,8 +91,7 @@ class _Piece:
             kinds = {"band": 2 * k, "m": k} | ({"parent": 2 * k, "p": k} if scale in self.slots.parents else {})
             shapes |= {(kind, scale): (count, rows, columns) for kind, count in kinds.items()}
         sizes = [images * prod(shape) for shape in shapes.values()]
-        self.block = _blocks.take(sum(sizes), self.images)
-        parts = self.block[: sum(sizes)].split(sizes)
+        parts = empty((sum(sizes),), self.images, self.images.dtype).split(sizes)
         return {key: part.view(images, *shape) for (key, shape), part in zip(shapes.items(), parts, strict=True)}
 
     def measure(self) -> Tensor:

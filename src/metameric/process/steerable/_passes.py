@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, fft
 
-from metameric._core.memory import empty, scratch
+from metameric._core.memory import empty
 from metameric.process.steerable._octaves import ends
 
 CACHED = 2**16
@@ -79,7 +79,7 @@ def _first_pass(spectrum: Tensor, mask: Tensor | None, height: int) -> Tensor:
         return fft.fft(spectrum, norm="forward").conj().flatten(1)
     columns, images, rows = spectrum.shape
     factors = spectrum.unsqueeze(2), mask.unsqueeze(1)
-    product = scratch((columns, images, mask.shape[1], height), spectrum, spectrum.dtype, "product")
+    product = empty((columns, images, mask.shape[1], height), spectrum, spectrum.dtype)
     if rows < height:
         product[..., rows - rows // 2 : height - rows // 2] = 0
     for own, target in ends(rows, height):
@@ -160,7 +160,7 @@ def _between(rows: int, columns: int, like: Tensor) -> Tensor:
     """Memory for what goes from one pass to the other, padded where its rows would be in each other's way."""
     dtype = like.dtype.to_complex()
     padding = 8 if columns * dtype.itemsize % 1024 == 0 else 0
-    return scratch((rows, columns + padding), like, dtype, "between")[:, :columns]
+    return empty((rows, columns + padding), like, dtype)[:, :columns]
 
 
 def _slabs(span: slice, elements: int, like: Tensor) -> Iterator[slice]:
