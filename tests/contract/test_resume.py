@@ -113,7 +113,7 @@ def test_checkpoint_holds_the_last_iteration_when_all_goes_wrong(case, identical
 
 
 CHILD = """
-import importlib.util, sys, time, torch
+import importlib.util, signal, sys, time, torch
 spec = importlib.util.spec_from_file_location("table", sys.argv[1])
 table = importlib.util.module_from_spec(spec)
 sys.modules["table"] = table
@@ -122,9 +122,9 @@ import metameric as mm
 from metameric._solve._observe import Observer
 
 class Slow(Observer):
-    def start(self, run, limit):
-        print("begun", flush=True)
     def step(self, run):
+        if run.iteration == 1:
+            print("begun", flush=True)
         time.sleep(0.002)
 
 case = {c.name: c for c in table.CASES}[sys.argv[2]]
@@ -138,6 +138,7 @@ except FileNotFoundError:
     done = 0
 checkpoint = mm.io.Checkpoint(path, seconds=0.05)
 case.run(synthesis, total - done, observers=[Slow(), checkpoint])
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run may have come to its own end before the blow
 print(synthesis.run.iteration, synthesis.run.codes.tolist(), flush=True)
 """
 

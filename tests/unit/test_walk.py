@@ -69,14 +69,13 @@ def test_twenty_stimuli(desk, capsys):
     assert (file,) == tuple(blocks("stimuli.md", "yaml", "From one file"))
     (desk / "photos.yaml").write_text(file)
     type_in(blocks("start.md", "text", "Twenty stimuli")[0])
-    for commands in blocks("stimuli.md", "text", "From one file"):
-        type_in(commands)
-    for commands in blocks("stimuli.md", "text", "For a display"):
-        type_in(commands)
+    for section in ("From one file", "For an experiment"):
+        for commands in blocks("stimuli.md", "text", section):
+            type_in(commands)
     assert "20 trials, 20 converged" in capsys.readouterr().out
     assert len(list((desk / "photos" / "stimuli").glob("*_8bit.png"))) == 20
     assert (desk / "photos" / "report" / "index.html").is_file()
-    assert (desk / "trials.csv").read_text().count("\n") > 20
+    assert (desk / "photos" / "trials.csv").read_text().count("\n") > 20
 
 
 def run_script(desk, code):
