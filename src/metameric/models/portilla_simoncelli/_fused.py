@@ -1,7 +1,7 @@
 """Raw moments of images in one step whose derivative is written out.
 
-`Fused` goes image by image, where they are large. It keeps the coefficients of a single piece for the backward pass;
-those of several are computed anew, which costs less than memory that comes fresh from the system.
+`Fused` goes image by image, where they are large. The backward pass uses up the coefficients that the forward pass
+kept; a second one computes them anew.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from metameric._core.functions import Function
 from metameric._core.memory import empty
 from metameric.models.portilla_simoncelli import _filters
 from metameric.models.portilla_simoncelli._filters import HalfFilters, numbers, plane, spectral, spectrum
@@ -25,18 +26,18 @@ Planes = dict[Key, Tensor]
 Plain = Callable[[Slots, Tensor], Tensor]
 
 
-class Fused(torch.autograd.Function):
+class Fused(Function):
     """Raw moments (images, slots) of images (images, height, width); second derivatives go through `plain`."""
 
     @staticmethod
     def forward(ctx: Any, slots: Slots, filters: HalfFilters, plain: Plain, images: Tensor) -> Tensor:
         ctx.slots, ctx.filters, ctx.plain = slots, filters, plain
-        results, ctx.kept = [], None
+        results, ctx.kept = [], []
         for part in _parts(images):
             piece = _Piece(slots, filters, images[part])
             results.append(piece.measure())
-            if len(images) == len(results[0]) and ctx.needs_input_grad[3]:
-                ctx.kept = piece
+            if ctx.needs_input_grad[3]:
+                ctx.kept.append(piece)
             else:
                 piece.forget()
         moments = torch.cat(results)
@@ -49,15 +50,16 @@ class Fused(torch.autograd.Function):
         if torch.is_grad_enabled():
             (result,) = torch.autograd.grad(ctx.plain(ctx.slots, images), images, gradient, create_graph=True)
             return None, None, None, result
-        piece, ctx.kept = ctx.kept, None
+        pieces, ctx.kept = ctx.kept, []
         results = []
-        for part in _parts(images):
-            if piece is None:
+        for number, part in enumerate(_parts(images)):
+            if number < len(pieces):
+                piece = pieces[number]
+            else:
                 piece = _Piece(ctx.slots, ctx.filters, images[part])
                 piece.measure()
             results.append(piece.gradient(moments[part], gradient[part]))
             piece.forget()
-            piece = None
         return None, None, None, torch.cat(results)
 
 
@@ -104,14 +106,14 @@ class _Piece:
             values += self._low(scale)
         for scale in self.slots.bands:
             values += self._band(scale)
-        return torch.cat([value.reshape(len(self.images), -1) for value in values], 1)
+        sums = torch.cat([value.reshape(len(self.images), -1) for value in values], 1)
+        return sums.mul_(self.slots.weights(self.images)[0])
 
     def _low(self, scale: int) -> list[Tensor]:
         low, size = self._low_numbers(scale), self.filters.size(scale)
         image = self.planes["low", scale] = plane(spectral(low), size[1])
         flat, square = image.flatten(1), image.square().flatten(1)
-        moments = [torch.linalg.vecdot(square, other)[:, None] / prod(size) for other in (flat, square)]
-        return [lags(low, size, self.slots.width) / prod(size) ** 2, *moments]
+        return [lags(low, size, self.slots.width), *(torch.linalg.vecdot(square, other) for other in (flat, square))]
 
     def _low_numbers(self, scale: int) -> Tensor:
         own = _filters.cropped(self.spectra, scale)
@@ -130,16 +132,16 @@ class _Piece:
         if parent is not None:
             _filters.analyse(own, self.filters.mask("parent", scale, self.images), turned, parent)
         sums = band_sums(*self._flat(scale))
-        mean = {name: total.div_(prod(size)) for name, total in sums.items()}
-        transformed = spectrum(self.planes["m", scale], norm="forward")
-        mean["m"] = transformed[..., 0, 0].real.clone()
-        self.planes["spectrum", scale] = numbers(without_mean(transformed))
-        mean["lags"] = lags(self.planes["spectrum", scale], size, self.slots.width)
-        return [mean[name] for name, s in self.slots.shapes if s == scale and name in mean]
+        transformed = numbers(spectrum(self.planes["m", scale], norm="forward"))
+        sums["m"] = transformed[..., 0, 0].clone()
+        transformed[..., 0, :2] = 0
+        self.planes["spectrum", scale] = transformed
+        sums["lags"] = lags(transformed, size, self.slots.width)
+        return [sums[name] for name, s in self.slots.shapes if s == scale and name in sums]
 
     def gradient(self, moments: Tensor, gradient: Tensor) -> Tensor:
         """Gradient of the images; the coefficients are used up."""
-        g = self.slots.divided(gradient)
+        g = self.slots.divided(gradient * self.slots.weights(self.images)[1])
         totals: dict[int, Tensor] = {}
         for scale in sorted({0, *self.slots.lows, *self.slots.bands}, reverse=True):
             total = totals[scale] = torch.zeros_like(_filters.cropped(self.spectra, scale))
@@ -149,17 +151,17 @@ class _Piece:
                 self._low_gradient(scale, g, total)
         if self.slots.highpass:
             weighted = numbers(self.spectra[0]) * self.filters.mask("highpass", 0, self.images)[0]
-            numbers(totals[0]).add_(weighted.mul_(2 * g["highpass", 0][:, None, None]))
+            numbers(totals[0]).add_(weighted.mul_(g["highpass", 0][:, None, None]))
         result = plane(_filters.united(totals), self.images.shape[-1], norm="forward")
         own = pixel_gradient(self.images.flatten(1), moments[:, :6], g["pixels", 0])
         return result.add_(own.view_as(result))
 
     def _low_gradient(self, scale: int, g: Planes, total: Tensor) -> None:
         low, size = self.planes["low", scale], self.filters.size(scale)
-        third, fourth = (g[name, scale][:, None, None] / prod(size) for name in ("third", "fourth"))
-        to_low = (low * (4 * fourth)).add_(3 * third).mul_(low).mul_(low)
+        third, fourth = (g[name, scale][:, None, None] for name in ("third", "fourth"))
+        to_low = (low * fourth).add_(third).mul_(low).mul_(low)
         through_lags = filtered(self._low_numbers(scale), g["low_lags", scale], size, self.slots.width)
-        both = numbers(without_mean(spectrum(to_low, norm="forward"))).add_(through_lags, alpha=1 / prod(size) ** 2)
+        both = numbers(without_mean(spectrum(to_low, norm="forward"))).add_(through_lags)
         numbers(total).addcmul_(both, self.filters.mask("low", scale, self.images))
 
     def _flat(self, scale: int) -> tuple[Tensor, Tensor | None, Tensor, Tensor | None]:
@@ -176,7 +178,7 @@ class _Piece:
         # The gradient of the mean is a constant plane.
         response[..., 0, 0] = g["m", scale]
         through_lags = plane(spectral(response), size[1])
-        own = {name: value / prod(size) for (name, s), value in g.items() if s == scale}
+        own = {name: value for (name, s), value in g.items() if s == scale}
         band_gradients(own, through_lags.flatten(-2), *self._flat(scale))
         if ("parent", scale - 1) not in self.planes:
             _filters.adjoint(band, self.filters.mask("band", scale, self.images), turned, total)

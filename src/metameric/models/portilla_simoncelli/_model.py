@@ -1,6 +1,7 @@
 """The texture model."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, Literal
 
 import torch
@@ -140,7 +141,8 @@ class PortillaSimoncelli(nn.Module):
         if wanted not in self._plans:
             bands = [scale for scale in range(self.n_scales) if scale in wanted]
             lows = bands + [self.n_scales] * ("residual_lowpass" in wanted)
-            size = (self.n_scales, self.n_orientations, self.spatial_corr_width)
+            pixels = [prod(self._filters.size(scale)) for scale in range(self.n_scales + 1)]
+            size = (pixels, self.n_orientations, self.spatial_corr_width)
             slots = Slots(lows, bands, "residual_highpass" in wanted, *size)
             self._plans[wanted] = slots, Normalisation(self._layout, slots, wanted)
         return self._plans[wanted]

@@ -22,7 +22,10 @@ def pieces(planes: Tensor) -> Iterator[slice]:
 
 
 def band_sums(band: Tensor, parent: Tensor | None, m: Tensor, p: Tensor | None) -> Sums:
-    """Sums over pixels, named as in `Slots`; the magnitudes m of the bands and p of the parents are written."""
+    """Sums over pixels, named as in `Slots`; the magnitudes m of the bands and p of the parents are written.
+
+    Imaginary parts of the doubled phases count half.
+    """
     totals: Sums = {}
     for piece in pieces(band):
         (a, b), own = band[..., piece].unbind(1), m[..., piece]
@@ -40,9 +43,6 @@ def band_sums(band: Tensor, parent: Tensor | None, m: Tensor, p: Tensor | None) 
                 "au": torch.bmm(a, u.mT),
             }
         totals = sums if not totals else {name: total.add_(sums[name]) for name, total in totals.items()}
-    if parent is not None:
-        totals["uu"].mul_(_twice_imaginary(totals["uu"]).square_())
-        totals["au"].mul_(_twice_imaginary(totals["au"]))
     return totals
 
 
@@ -65,13 +65,6 @@ def _doubled(parent: Tensor, p: Tensor) -> Tensor:
     return u.flatten(1, 2)
 
 
-def _twice_imaginary(like: Tensor) -> Tensor:
-    """Factors that undo the halving of the imaginary planes."""
-    factors = torch.ones_like(like)
-    factors[..., factors.shape[-1] // 2 :] = 2
-    return factors
-
-
 def _square(planes: Tensor) -> Tensor:
     return torch.linalg.vector_norm(planes, dim=-1).square_()
 
@@ -81,12 +74,10 @@ def band_gradients(
 ) -> None:
     """Replace bands and parents by the gradients with respect to them.
 
-    `g` holds the gradients of the sums; `through_lags` that of the magnitudes by way of their lags.
+    `g` holds the gradients of the sums, twice those of squares; `through_lags` that of the magnitudes by way of their
+    lags.
     """
     symmetric = g["mm"] + g["mm"].mT
-    if parent is not None:
-        twice = _twice_imaginary(g["uu"])
-        g = g | {"au": g["au"] * twice[..., None, :], "uu": 2 * g["uu"] * twice.square(), "aa": 2 * g["aa"]}
     for piece in pieces(band):
         to_m, own = through_lags[..., piece], m[..., piece]
         a, b = band[..., piece].unbind(1)

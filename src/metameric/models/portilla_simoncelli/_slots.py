@@ -5,9 +5,11 @@ from itertools import pairwise
 from math import prod
 
 import numpy as np
+import torch
 from torch import Tensor
 
 Key = tuple[str, int]
+EXPONENTS = {"highpass": 2, "third": 3, "fourth": 4, "uu": 2, "aa": 2}
 
 
 class Slots:
@@ -29,9 +31,14 @@ class Slots:
         Whether the high-pass residual is.
     shapes
         Shape of each entry, in the order of the tensor.
+
+    `pixels` are those of each scale, the last one being that of the residual; `k` the orientations.
     """
 
-    def __init__(self, lows: Sequence[int], bands: Sequence[int], highpass: bool, n: int, k: int, width: int) -> None:
+    def __init__(
+        self, lows: Sequence[int], bands: Sequence[int], highpass: bool, pixels: Sequence[int], k: int, width: int
+    ) -> None:
+        n = len(pixels) - 1
         self.lows, self.bands, self.highpass = tuple(lows), tuple(bands), highpass
         self.parents = tuple(scale for scale in bands if scale < n - 1)
         self.orientations, self.width = k, width
@@ -48,6 +55,8 @@ class Slots:
                 self.shapes |= {(name, s): shape for name, shape in parent.items()}
         self.sizes = [prod(shape) for shape in self.shapes.values()]
         self._starts = dict(zip(self.shapes, pairwise([0, *np.cumsum(self.sizes).tolist()]), strict=True))
+        self._pixels = tuple(pixels)
+        self._weights: dict[tuple[torch.dtype, torch.device], Tensor] = {}
 
     def __len__(self) -> int:
         return sum(self.sizes)
@@ -63,3 +72,24 @@ class Slots:
             key: part.reshape(*flat.shape[:-1], *shape)
             for (key, shape), part in zip(self.shapes.items(), parts, strict=True)
         }
+
+    def weights(self, like: Tensor) -> Tensor:
+        """Factors of sums over pixels that make moments of them, and of gradients; shape (2, slots).
+
+        Sums take half the imaginary part of u, and spectra that are not divided by pixels for ``low_lags``. The
+        derivative of a power has its exponent as a factor.
+        """
+        key = (like.dtype, like.device)
+        if key not in self._weights:
+            forward, backward = np.ones((2, len(self)))
+            for name, scale in self.shapes:
+                index = self.index(name, scale)
+                if name not in ("pixels", "highpass", "lags", "m"):
+                    forward[index] /= self._pixels[scale] ** (2 if name == "low_lags" else 1)
+                if name in ("au", "uu"):
+                    forward[index[..., self.orientations :]] *= 2 if name == "au" else 4
+                backward[index] = forward[index] * EXPONENTS.get(name, 1)
+            with torch.inference_mode(False):
+                weights = torch.as_tensor(np.stack([forward, backward]), device=like.device, dtype=like.dtype)
+                self._weights[key] = weights
+        return self._weights[key]
