@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metameric._core.functions import Function
+from metameric._core.functions import Function, unrecorded
 from metameric._core.memory import empty
 from metameric.models.portilla_simoncelli import _filters
 from metameric.models.portilla_simoncelli._filters import HalfFilters, numbers, plane, spectral, spectrum
@@ -35,7 +35,8 @@ class Fused(Function):
         results, ctx.kept = [], []
         for part in _parts(images):
             piece = _Piece(slots, filters, images[part])
-            results.append(piece.measure())
+            with unrecorded():
+                results.append(piece.measure())
             if ctx.needs_input_grad[3]:
                 ctx.kept.append(piece)
             else:
@@ -57,8 +58,10 @@ class Fused(Function):
                 piece = pieces[number]
             else:
                 piece = _Piece(ctx.slots, ctx.filters, images[part])
-                piece.measure()
-            results.append(piece.gradient(moments[part], gradient[part]))
+                with unrecorded():
+                    piece.measure()
+            with unrecorded():
+                results.append(piece.gradient(moments[part], gradient[part]))
             piece.forget()
         return None, None, None, torch.cat(results)
 
@@ -84,7 +87,7 @@ class _Piece:
 
     def forget(self) -> None:
         """Give up the coefficients."""
-        self.planes = {}
+        self.planes, self.spectra = {}, {}
 
     def _room(self) -> Planes:
         k, images, shapes = self.slots.orientations, len(self.images), dict[Key, tuple[int, ...]]()
@@ -100,8 +103,9 @@ class _Piece:
         self.planes, self.spectra = self._room(), {0: without_mean(spectrum(self.images))}
         values = [pixel_moments(self.images.flatten(1))]
         if self.slots.highpass:
+            both = numbers(self.spectra[0])
             counted = self.filters.mask("highpass", 0, self.images)[1]
-            values.append(numbers(self.spectra[0]).square().flatten(1) @ counted.flatten()[:, None])
+            values.append(torch.linalg.vecdot((both * counted).flatten(1), both.flatten(1)))
         for scale in self.slots.lows:
             values += self._low(scale)
         for scale in self.slots.bands:

@@ -58,11 +58,10 @@ def _doubled(parent: Tensor, p: Tensor) -> Tensor:
     u = torch.empty_like(parent, memory_format=torch.contiguous_format)
     first, second = u.unbind(1)
     torch.sub(square, across, out=first)
+    torch.mul(c, d, out=second)
     inverse = across.add_(square).rsqrt()
     torch.mul(across, inverse, out=p)
-    first.mul_(inverse)
-    torch.mul(c, d, out=second).mul_(inverse)
-    return u.flatten(1, 2)
+    return u.mul_(inverse[:, None]).flatten(1, 2)
 
 
 def _square(planes: Tensor) -> Tensor:
@@ -101,15 +100,13 @@ def _parent_gradients(g: Sums, parent: Tensor, p: Tensor, m: Tensor, a: Tensor, 
     inverse = p.reciprocal()
     u = torch.empty_like(parent, memory_format=torch.contiguous_format)
     first, second = u.unbind(1)
-    torch.mul(c, c, out=first).addcmul_(d, d, value=-1).mul_(inverse)
-    torch.mul(c, d, out=second).mul_(inverse)
-    u = u.flatten(1, 2)
+    torch.mul(c, c, out=first).addcmul_(d, d, value=-1)
+    torch.mul(c, d, out=second)
+    u = u.mul_(inverse[:, None]).flatten(1, 2)
     to_m.baddbmm_(g["mp"], p)
     to_a = torch.bmm(g["au"], u)
     to_u = (u * g["uu"][..., None]).baddbmm_(g["au"].mT, a)
-    to_first, to_second = to_u.chunk(2, 1)
-    to_first.mul_(inverse)
-    to_second.mul_(inverse)
+    to_first, to_second = to_u.unflatten(1, (2, -1)).mul_(inverse[:, None]).unbind(1)
     radial = first.mul_(to_first).addcmul_(second, to_second)
     torch.sub(g["p"][..., None], radial, out=radial).baddbmm_(g["mp"].mT, m).mul_(inverse)
     cross = to_second * c
@@ -140,9 +137,7 @@ def pixel_gradient(images: Tensor, moments: Tensor, gradient: Tensor) -> Tensor:
     result = (centred * (4 / count * to_fourth)).add_(3 / count * to_third).mul_(centred)
     result.add_(2 / max(count - 1, 1) * to_variance).mul_(centred)
     constant = to_mean / count - result.mean(-1, keepdim=True)
-    for value, share, sign in zip(extremes, to_extremes, (1, -1), strict=True):
-        elsewhere = (images - value).sign_()
-        share = share / (count - sign * elsewhere.sum(-1, keepdim=True))
-        result.addcmul_(elsewhere, share, value=-sign)
-        constant = constant + share
+    for value, share in zip(extremes, to_extremes, strict=True):
+        there = torch.eq(images, value, out=torch.empty_like(images))
+        result.addcmul_(there, share / there.sum(-1, keepdim=True))
     return result.add_(constant)
