@@ -7,7 +7,7 @@ import torch
 
 import metameric as mm
 from metameric._core.errors import InputError, InputTypeError
-from metameric.models.portilla_simoncelli import _fused
+from metameric.models.portilla_simoncelli import _filters, _fused
 from metameric.models.portilla_simoncelli import _statistics as statistics
 
 Model = mm.models.PortillaSimoncelli
@@ -96,6 +96,19 @@ def test_moments_and_gradient_are_those_of_plain_operations(rng, monkeypatch, op
         for _ in range(2):
             gradient = torch.autograd.grad(fused, image, cotangent, retain_graph=True)[0]
             assert torch.allclose(gradient, expected, rtol=1e-9, atol=1e-12 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("n_orientations", [2, 3])
+def test_planes_one_by_one_are_as_planes_at_once(image, monkeypatch, n_orientations):
+    model = Model((64, 64), n_scales=2, n_orientations=n_orientations)
+    found = []
+    for cache in (1, 2**30):
+        monkeypatch.setattr(_filters, "CACHE_BYTES", cache)
+        leaf = image.clone().requires_grad_()
+        statistics = model(leaf)
+        found.append((statistics.detach(), torch.autograd.grad(statistics.square().sum(), leaf)[0]))
+    for one, other in zip(*found, strict=True):
+        assert torch.allclose(one, other, rtol=1e-9, atol=1e-11 * float(other.abs().max()))
 
 
 def test_two_forward_passes_before_their_backward_passes(image):

@@ -117,6 +117,12 @@ def analyse(source: Tensor, mask: Tensor, turned: tuple[bool, bool], out: Tensor
     """Filter spectra (images, columns, rows) into planes (images, planes, *size)."""
     low = source[:, : mask.shape[-2]]
     count = mask.shape[0] // 2
+    if _small(out):
+        # Real and imaginary parts at once: here calls take longer than what they compute.
+        both = numbers(torch.stack([low * 1j if turn else low for turn in turned], 1))[:, :, None]
+        filtered = spectral(both * mask.unflatten(0, (2, -1))).flatten(1, 2)
+        out.copy_(plane(filtered, out.shape[-1]))
+        return
     for index, turn in enumerate(turned):
         own = numbers(low * 1j if turn else low)[:, None]
         for part in _parts(index * count, count, out):
@@ -126,6 +132,11 @@ def analyse(source: Tensor, mask: Tensor, turned: tuple[bool, bool], out: Tensor
 def adjoint(gradient: Tensor, mask: Tensor, turned: tuple[bool, bool], total: Tensor) -> None:
     """Add the spectra per pixel of planes, filtered once more with the conjugates of their masks, to a total."""
     columns, count = mask.shape[-2], mask.shape[0] // 2
+    if _small(gradient):
+        products = numbers(spectrum(gradient, columns, norm="forward")).mul_(mask).unflatten(1, (2, -1)).sum(2)
+        for added, turn in zip(spectral(products).unbind(1), turned, strict=True):
+            total[:, :columns].add_(added, alpha=-1j if turn else 1)
+        return
     for index, turn in enumerate(turned):
         added = numbers(total[:, :columns])
         if turn:
@@ -147,6 +158,11 @@ def united(totals: dict[int, Tensor]) -> Tensor:
         larger[..., :columns, : rows - half] += total[..., : rows - half]
         larger[..., :columns, larger.shape[-1] - half :] += total[..., rows - half :]
     return totals[coarse_to_fine[-1]]
+
+
+def _small(planes: Tensor) -> bool:
+    """Whether real and imaginary planes fit in the cache together."""
+    return planes.nbytes <= CACHE_BYTES
 
 
 def _parts(start: int, count: int, planes: Tensor) -> Iterator[slice]:
