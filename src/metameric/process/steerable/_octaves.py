@@ -46,7 +46,7 @@ def united(totals: dict[Shape, Tensor], shape: Shape, half: bool) -> Tensor:
             across = ends(len(total), len(total) if half else crop[1])
             for own, target in ends(total.shape[-1], crop[0]):
                 for own_column, target_column in across:
-                    larger[target_column, :, target] += total[own_column, :, own]
+                    larger[target_column, :, target].add_(total[own_column, :, own])
         total = larger
     if total is None:
         raise ValueError("Nothing to add up.")

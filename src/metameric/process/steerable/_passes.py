@@ -14,15 +14,18 @@ from torch import Tensor, fft
 from metameric._core.memory import empty
 from metameric.process.steerable._octaves import ends
 
-CACHED = 2**16
-"""Numbers worked on at a time on a CPU."""
 SMALL = 2**14
 """Numbers up to which a single two-dimensional transform is quicker."""
 
 
+def cached(like: Tensor) -> int:
+    """Numbers worked on at a time on a CPU, as found by trying."""
+    return 2**18 if like.dtype.itemsize <= (8 if like.is_complex() else 4) else 2**16
+
+
 def parts(count: int, elements: int, like: Tensor) -> list[slice]:
     """Slices of `count` planes of so many elements, to be transformed together; all of them on other devices."""
-    step = count if like.device.type != "cpu" else max(1, CACHED // elements)
+    step = count if like.device.type != "cpu" else max(1, cached(like) // elements)
     return [slice(start, min(start + step, count)) for start in range(0, count, max(1, step))]
 
 
@@ -167,7 +170,7 @@ def _slabs(span: slice, elements: int, like: Tensor) -> Iterator[slice]:
     """Parts of a span whose entries have so many elements each."""
     start, stop = span.start or 0, span.stop
     step = stop - start
-    if like.device.type == "cpu" and step * elements > CACHED:
-        step = max(1, CACHED // elements)
+    if like.device.type == "cpu":
+        step = min(step, max(1, cached(like) // elements))
     for first in range(start, stop, max(1, step)):
         yield slice(first, min(first + step, stop))
