@@ -1,16 +1,22 @@
 """Distance of normalised Laplacian pyramids."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 from metameric._core.errors import InputError
+from metameric._core.functions import Function
 from metameric._core.types import Number
 from metameric.metric._per_image import per_image
 from metameric.process._image_pairs import matched_images, warn_outside_unit_range
-from metameric.process._normalized_laplacian import normalized_laplacian_pyramid
+from metameric.process._normalized_laplacian import Analysis, normalized_laplacian_pyramid
 from metameric.process._power import positive_power
 
+# Pixels of a batch up to which two batches are transformed in one pass: fewer, larger steps, that still fit the cache.
+TOGETHER = 2**15
 Images = Float[Tensor, "_ _ height width"]
 
 
@@ -60,18 +66,88 @@ def nlpd(img1: Images, img2: Images, epsilon: Number = 1e-10) -> Float[Tensor, "
     # Before broadcasting, so that one reference for a batch is transformed once.
     matched_images(img1, img2, "nlpd")
     warn_outside_unit_range("nlpd", img1, img2)
-    bands = zip(*_both(img1, img2), strict=True)
-    squares = torch.stack([(a - b).square().mean((-2, -1)) for a, b in bands]) + epsilon
-    return positive_power(squares, 0.5).mean(0)
+    return positive_power(_squares(img1, img2) + epsilon, 0.5).mean(0)
 
 
-def _both(img1: Tensor, img2: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-    """Transform two batches, small ones in one pass."""
-    if img1.requires_grad != img2.requires_grad or img1.numel() > 2**15:
-        return normalized_laplacian_pyramid(img1), normalized_laplacian_pyramid(img2)
-    n = img1.shape[0] * img1.shape[1]
-    planes = torch.cat([image.reshape(-1, *image.shape[-2:]) for image in (img1, img2)])
-    bands = normalized_laplacian_pyramid(planes)
-    shapes = [(image.shape[0], image.shape[1]) for image in (img1, img2)]
-    first = [band[:n].reshape(*shapes[0], *band.shape[-2:]) for band in bands]
-    return first, [band[n:].reshape(*shapes[1], *band.shape[-2:]) for band in bands]
+def _squares(img1: Tensor, img2: Tensor) -> Float[Tensor, "band batch channel"]:
+    """Mean square of the difference of two batches in each band."""
+    return _Squares.apply(img1, img2)[0] if _are_plain(img1, img2) else _differentiable(img1, img2)
+
+
+def _are_plain(*tensors: Tensor) -> bool:
+    """Tell whether nothing but a gradient can be asked for: no function transform, no tangent, no subclass."""
+    return all(
+        type(t) in (Tensor, nn.Parameter)
+        and not torch._C._functorch.is_functorch_wrapped_tensor(t)
+        and forward_ad.unpack_dual(t).tangent is None
+        for t in tensors
+    )
+
+
+def _differentiable(img1: Tensor, img2: Tensor) -> Float[Tensor, "band batch channel"]:
+    """Compute `_squares` in steps, each of which can be differentiated any number of times."""
+    bands = zip(normalized_laplacian_pyramid(img1), normalized_laplacian_pyramid(img2), strict=True)
+    return torch.stack([(a - b).square().mean((-2, -1)) for a, b in bands])
+
+
+class _Squares(Function):
+    """`_squares` with a gradient in few operations; gradients of the gradient are left to `_differentiable`."""
+
+    @staticmethod
+    def forward(img1: Tensor, img2: Tensor) -> tuple[Any, ...]:
+        pyramids = _analyses(img1, img2)
+        first, second = (
+            [q.view(*image.shape[:2], *q.shape[-2:]) for q in pyramid.quotients]
+            for image, pyramid in zip((img1, img2), pyramids, strict=True)
+        )
+        differences = [a - b for a, b in zip(first, second, strict=True)]
+        norms = torch.stack([torch.linalg.vector_norm(d, dim=(-2, -1)) for d in differences])
+        counts = norms.new_tensor([_count(d) for d in differences])
+        return norms.square_().div_(counts[:, None, None]), (differences, pyramids)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: tuple[Any, ...]) -> None:
+        ctx.save_for_backward(*inputs)
+        differences, pyramids = output[1]
+        ctx.differences = differences
+        ctx.pyramids = [p if image.requires_grad else None for p, image in zip(pyramids, inputs, strict=True)]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor, _: None) -> tuple[Tensor | None, ...]:
+        images = ctx.saved_tensors
+        if torch.is_grad_enabled() or not _are_plain(gradient):
+            return _differentiable_gradient(images, ctx.needs_input_grad, gradient)
+        out: list[Tensor | None] = [None, None]
+        for k, (image, pyramid) in enumerate(zip(images, ctx.pyramids, strict=True)):
+            if ctx.needs_input_grad[k]:
+                slopes = []
+                for d, g in zip(ctx.differences, gradient, strict=True):
+                    slope = d * (g * ((-2 if k else 2) / _count(d)))[..., None, None]
+                    slopes.append(slope.sum_to_size(*image.shape[:2], *d.shape[-2:]).reshape(-1, *d.shape[-2:]))
+                out[k] = pyramid.pull_back(slopes).reshape(image.shape)
+        return tuple(out)
+
+
+def _analyses(img1: Tensor, img2: Tensor) -> tuple[Analysis, Analysis]:
+    """Transform the planes of two batches, small ones in one pass."""
+    first, second = (image.flatten(0, 1) for image in (img1, img2))
+    if max(first.numel(), second.numel()) > TOGETHER:
+        return Analysis.of(first), Analysis.of(second)
+    n, both = len(first), Analysis.of(torch.cat((first, second)))
+    return both.part(0, n), both.part(n, n + len(second))
+
+
+def _count(band: Tensor) -> int:
+    return band.shape[-2] * band.shape[-1]
+
+
+def _differentiable_gradient(
+    images: tuple[Tensor, ...], needed: tuple[bool, ...], gradient: Tensor
+) -> tuple[Tensor | None, ...]:
+    create = torch.is_grad_enabled()
+    with torch.enable_grad():
+        # Each a tensor of its own, for both may be the same image.
+        own = [image.view_as(image) for image in images]
+        wanted = [image for image, need in zip(own, needed, strict=True) if need]
+        found = iter(torch.autograd.grad(_differentiable(*own), wanted, gradient, create_graph=create))
+    return tuple(next(found) if need else None for need in needed)

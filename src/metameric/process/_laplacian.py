@@ -1,7 +1,7 @@
 """The Laplacian pyramid."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import torch
@@ -61,6 +61,10 @@ class LaplacianPyramid(nn.Module):
         ValueError
             If the image is too small for the number of scales.
         """
+        return list(linear_map_to_several(x, *self.maps(x)))
+
+    def maps(self, x: Images) -> tuple[Callable[[Tensor], tuple[Tensor, ...]], Callable[..., Tensor]]:
+        """Return the map of images like the given ones to bands, and its adjoint; neither keeps a graph."""
         check_halvings(x, self.n_scales - 1)
         steps = _steps(x.shape[-2:], x.dtype, x.device, self.n_scales - 1, self.scale_filter)
 
@@ -78,7 +82,7 @@ class LaplacianPyramid(nn.Module):
                 total = gradient + halve.adjoint(total - double.adjoint(gradient))
             return total
 
-        return list(linear_map_to_several(x, analyse, adjoint))
+        return analyse, adjoint
 
     def recon_pyr(self, y: Sequence[Band]) -> Images:
         """Return the image that has the given bands, as returned by a call.

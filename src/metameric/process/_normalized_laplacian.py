@@ -1,6 +1,8 @@
 """The normalised Laplacian pyramid: local luminance subtraction and local gain control at six scales."""
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -10,12 +12,13 @@ from metameric._core.linear import constants, linear_map
 from metameric._core.types import Images
 from metameric.process._laplacian import LaplacianPyramid
 from metameric.process._quotient import quotient
-from metameric.process._stencil import Offsets, gather_neighbours
+from metameric.process._stencil import gather_neighbours
 
 # Laparra et al. (2016), fitted to photographs: a constant, and the weights of neighbours (row, column) of each
 # coefficient, from the finest to the coarsest scale.
 CONSTANTS = (0.0248, 0.0185, 0.0179, 0.0191, 0.0220, 0.2782)
-WEIGHTS: tuple[dict[tuple[int, int], float], ...] = (
+Weights = dict[tuple[int, int], float]
+WEIGHTS: tuple[Weights, ...] = (
     {(-1, 0): 0.1011, (0, -1): 0.1493, (0, 1): 0.1460, (0, 2): 0.0072, (1, 0): 0.1015},
     {(-1, 0): 0.0757, (0, -1): 0.1986, (0, 1): 0.1846, (1, 0): 0.0837},
     {(-1, 0): 0.0477, (0, -1): 0.2138, (0, 1): 0.2243, (1, 0): 0.0467},
@@ -64,16 +67,62 @@ def normalized_laplacian_pyramid(img: Images) -> list[Float[Tensor, "..."]]:
     ]
 
 
-def _neighbours(amplitude: Tensor, weights: dict[tuple[int, int], float]) -> Tensor:
-    """Weighted sum over the neighbours; all are in the same row or the same column."""
-    if max(amplitude.shape[-2:]) <= LARGEST_DENSE:
-        down = tuple((i, w) for (i, j), w in weights.items() if j == 0)
-        along = tuple((j, w) for (i, j), w in weights.items() if i == 0)
-        like = amplitude.dtype, amplitude.device
-        total = amplitude @ _band_matrix(amplitude.shape[-1], along, *like).mT
-        return total + _band_matrix(amplitude.shape[-2], down, *like) @ amplitude if down else total
-    turned: Offsets = {(-i, -j): w for (i, j), w in weights.items()}
-    return linear_map(amplitude, lambda x: gather_neighbours(x, weights), lambda y: gather_neighbours(y, turned))
+class Analysis(NamedTuple):
+    """A pyramid with what its gradient needs, band after band."""
+
+    quotients: list[Tensor]
+    divisors: list[Tensor]
+    adjoint: Callable[..., Tensor]
+
+    @classmethod
+    def of(cls, img: Images) -> "Analysis":
+        """Transform images outside any graph."""
+        analyse, adjoint = _pyramid.maps(img)
+        bands = list(analyse(img))
+        # The coarsest is a new tensor, too: an image is halved at least once.
+        scales = zip(bands, CONSTANTS, WEIGHTS, strict=True)
+        divisors = [_sum_neighbours(band.abs(), weights, constant) for band, constant, weights in scales]
+        return cls([b.div_(d) for b, d in zip(bands, divisors, strict=True)], divisors, adjoint)
+
+    def part(self, first: int, last: int) -> "Analysis":
+        """Return that of some of the images."""
+        return Analysis([q[first:last] for q in self.quotients], [d[first:last] for d in self.divisors], self.adjoint)
+
+    def pull_back(self, gradients: Sequence[Tensor]) -> Images:
+        """Turn gradients of the quotients, which are overwritten, into that of the images, outside any graph."""
+        slopes = []
+        for gradient, divisor, quotients, weights in zip(
+            gradients, self.divisors, self.quotients, WEIGHTS, strict=True
+        ):
+            direct = gradient.div_(divisor)
+            around = _sum_neighbours(quotients * direct, _turned(weights))
+            # Divisors are positive: quotients have the coefficients' signs.
+            slopes.append(direct.addcmul_(quotients.sign(), around, value=-1))
+        return self.adjoint(*slopes)
+
+
+def _turned(weights: Weights) -> Weights:
+    """Weights of the adjoint sum."""
+    return {(-i, -j): w for (i, j), w in weights.items()}
+
+
+def _neighbours(amplitude: Tensor, weights: Weights) -> Tensor:
+    """Weighted sum over the neighbours."""
+    turned = _turned(weights)
+    return linear_map(amplitude, lambda x: _sum_neighbours(x, weights), lambda y: _sum_neighbours(y, turned))
+
+
+def _sum_neighbours(amplitude: Tensor, weights: Weights, constant: float = 0.0) -> Tensor:
+    """Add the weighted sum over the neighbours, all in the same row or the same column, to a constant."""
+    if max(amplitude.shape[-2:]) > LARGEST_DENSE:
+        return gather_neighbours(amplitude, weights, constant)
+    down = tuple((i, w) for (i, j), w in weights.items() if j == 0)
+    along = tuple((j, w) for (i, j), w in weights.items() if i == 0)
+    like = amplitude.dtype, amplitude.device
+    total = amplitude @ _band_matrix(amplitude.shape[-1], along, *like).mT
+    if down:
+        total.add_(_band_matrix(amplitude.shape[-2], down, *like) @ amplitude)
+    return total.add_(constant) if constant else total
 
 
 @lru_cache(maxsize=128)

@@ -61,9 +61,11 @@ def scatter(
     return out
 
 
-def gather_neighbours(x: Num[Tensor, "*lead height width"], weights: Offsets) -> Num[Tensor, "*lead height width"]:
-    """Sum neighbours of each pixel, at (row, column) offsets, with weights; beyond the edges are zeros."""
-    (height, width), out = x.shape[-2:], torch.zeros_like(x)
+def gather_neighbours(
+    x: Num[Tensor, "*lead height width"], weights: Offsets, constant: float = 0.0
+) -> Num[Tensor, "*lead height width"]:
+    """Add weighted neighbours of each pixel, at (row, column) offsets, to a constant; beyond the edges are zeros."""
+    (height, width), out = x.shape[-2:], torch.full_like(x, constant)
     for (i, j), weight in weights.items():
         rows, columns = max(height - abs(i), 0), max(width - abs(j), 0)
         here = out[..., max(-i, 0) : max(-i, 0) + rows, max(-j, 0) : max(-j, 0) + columns]
