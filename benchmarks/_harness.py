@@ -10,7 +10,7 @@
     if __name__ == "__main__":
         main(rows)
 
-`python benchmarks/that.py [--quick] [--json FILE]` prints the machine and a Markdown table.
+`python benchmarks/that.py [--quick] [--apart] [--json FILE]` prints the machine and a Markdown table.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import json
 import os
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -26,6 +27,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
+
+from _twin import Twin, leave_memory_alone, serve
+
+twin: Twin | None = None
+is_twin = False
 
 
 @dataclass
@@ -50,14 +56,20 @@ def compare(
 
     `inner` calls are timed together, for functions of less than a millisecond.
     """
+    if is_twin:
+        serve(lambda: clock(peer, inner))
+        return Comparison(*[float("nan")] * 4, repeats=0)
+    clocks = (lambda: clock(ours, inner), (lambda: clock(peer, inner)) if twin is None else twin.clock)
     for _ in range(warm_up):
-        ours()
-        peer()
+        for once in clocks:
+            once()
     times: tuple[list[float], list[float]] = ([], [])
     gc.collect()
     for _ in range(repeats):
-        for function, kept in zip((ours, peer), times, strict=True):
-            kept.append(clock(function, inner))
+        for once, kept in zip(clocks, times, strict=True):
+            kept.append(once())
+    if twin is not None:
+        twin.follow()
     return Comparison(
         *(statistics.median(t) for t in times), *(_interquartile(t) for t in times), repeats=repeats * inner
     )
@@ -163,10 +175,22 @@ def main(*makers: Callable[[bool], Table], threads: int = 1) -> None:
     parser = argparse.ArgumentParser(description="Compare metameric with a peer, both measured in this run.")
     parser.add_argument("--quick", action="store_true", help="fewer repeats and cases")
     parser.add_argument("--threads", type=int, default=threads, help="threads per operation (default: %(default)s)")
+    parser.add_argument("--apart", action="store_true", help="time the peer in a process of its own, still in turn")
+    parser.add_argument("--twin", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    facts = machine()
+    global twin, is_twin
+    if options.twin:
+        is_twin, sys.stdout = True, sys.stderr
+        leave_memory_alone()
+    elif options.apart:
+        twin = Twin()
+    facts = machine() | ({"processes": 2} if options.apart else {})
+    if is_twin:
+        for make in makers:
+            make(options.quick)
+        return
     print(", ".join(f"{name} {value}" for name, value in facts.items()), end="\n\n", flush=True)
     tables = []
     for make in makers:
