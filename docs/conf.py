@@ -69,6 +69,7 @@ sphinx_gallery_conf = {
     "reset_modules": ("matplotlib",),
     "download_all_examples": False,
     "show_signature": False,
+    "remove_config_comments": True,
     "show_memory": False,
     "min_reported_time": 1e9,
     "copyfile_regex": r".*\.rst",
