@@ -80,7 +80,8 @@ class Multipliers:
         violation = torch.maximum(excess, -control["multiplier"] / spread(weight, excess)).abs().amax(1)
         slow = violation > 0.25 * control["violation"]
         larger = torch.where(slow & (violation > self.tolerance), self.growth * weight, weight)
-        slack = (control["slack"] / 3).clamp(min=1)
+        # The violations that count alone in the end are those of the requirements themselves.
+        slack = torch.ones_like(larger) if spent else (control["slack"] / 3).clamp(min=1)
         # g is in units of the square of what is required: the same pull needs smaller multipliers for tighter ones.
         multiplier = multiplier * spread((slack / control["slack"]) ** 2, multiplier)
         fraction = (control["fraction"] / 10).clamp(min=self.finest)

@@ -48,6 +48,14 @@ def test_the_tolerance_is_that_of_a_metamer():
     assert mm.DiverseMetamers(image, model, 2, 0.01).tolerance == pytest.approx(0.01)
 
 
+def test_a_short_spreading_ends_within_the_tolerance_too():
+    image, model = gain_control(32)
+    metamers = mm.DiverseMetamers(image, model, 3, spreading=40)
+    result = metamers.synthesize(**QUIET)
+    assert result.converged
+    assert (metamers.errors <= metamers.tolerance * (1 + 1e-4)).all()
+
+
 def test_several_seeds_give_as_many_sets_also_from_a_file(tmp_path):
     # In float64: a batch rounds in another order than a single set.
     image, model = mm.data.image("camera", size=16).double(), mm.remove_grad(mm.models.Gaussian(5)).double()
