@@ -10,6 +10,7 @@ from torch import Tensor
 from metameric._core.batched import name_of
 from metameric._core.errors import InputError, ModelError
 from metameric._core.random import uniform
+from metameric._core.tensors import spread
 from metameric._core.types import Number
 from metameric._objective._composed import Change, Transform
 from metameric._objective._controversial import Disagreement, controversiality
@@ -17,19 +18,24 @@ from metameric._objective._function import Function
 from metameric._objective._staged import Staged
 from metameric._solve._coarse_to_fine import CoarseToFine
 from metameric._solve._constraint import Box, Constraint
+from metameric._solve._observe import Observer
 from metameric._solve._schedule import Schedule
 from metameric._solve._status import Status
 from metameric._solve._stop import Below, Plateau, Stationary, Stop
 from metameric._solve._together import Intersection
+from metameric._synthesis._result import SynthesisResult
 from metameric._synthesis._synthesis import Synthesis
 from metameric.validate._probe import check, probe
+
+APART = 7919
+"""Between the seeds of successive starts of a stimulus."""
 
 
 class ControversialStimuli(Synthesis):
     """Find stimuli that classifiers put, with confidence, into different classes (Golan, Raju & Kriegeskorte 2020).
 
     Maximises a smooth minimum of each model's evidence for its own target and against those of the others, on a
-    sequence of ever sharper minima.
+    sequence of ever sharper minima; where the score stays low, from several starts.
 
     Parameters
     ----------
@@ -63,6 +69,7 @@ class ControversialStimuli(Synthesis):
 
     _bar = ("score",)
     _maximise = True
+    _stored = (*Synthesis._stored, "_starts", "_kept", "_kept_score")
 
     def __init__(
         self,
@@ -101,6 +108,9 @@ class ControversialStimuli(Synthesis):
             dtype=dtype,
             device=device,
         )
+        self._starts = 1
+        self._kept: Tensor | None = None
+        self._kept_score: Tensor | None = None
         if transforms and len(self._sharpness) > 1:
             raise InputError("transforms are drawn anew at one sharpness only; give sharpness=(100,) with them.")
         self._check_models()
@@ -132,7 +142,76 @@ class ControversialStimuli(Synthesis):
         flat = Below("gradient_norm", 100 * torch.finfo(self._blank.dtype).eps / (high - low))
         return flat | Stationary(1e-4) | Plateau(1e-3, window, status=Status.CONVERGED)
 
+    def synthesize(  # type: ignore[override]
+        self,
+        max_iter: int = 500,
+        store_progress: bool | int = False,
+        stop_criterion: float | None = None,
+        stop_iters_to_check: int = 20,
+        *,
+        restarts: int = 5,
+        enough: Number = 0.85,
+        stop: Stop | None = None,
+        progress: bool | None = True,
+        observers: Sequence[Observer] = (),
+    ) -> SynthesisResult:
+        """Run, or continue, and start again from other noise where the score is too low.
+
+        Parameters
+        ----------
+        max_iter
+            Iterations from each start in this call.
+        restarts
+            Starts, at most, for a stimulus; the best one counts.
+        enough
+            Score with which a stimulus needs no other start.
+        store_progress, stop_criterion, stop_iters_to_check, stop, progress, observers
+            As for `Synthesis`; what is stored and recorded is that of the last start.
+        """
+        if not isinstance(restarts, int) or restarts < 1:
+            raise InputError(f"restarts is {restarts!r}; expected a whole number of starts, at least 1.")
+        options = {"stop": stop, "progress": progress, "observers": observers}
+        while True:
+            result = super().synthesize(max_iter, store_progress, stop_criterion, stop_iters_to_check, **options)  # type: ignore[arg-type]
+            short = self.score < enough
+            interrupted = any(s is Status.INTERRUPTED for s in result.status)
+            if self._starts >= restarts or interrupted or not bool(short.any()):
+                return result
+            self._start_again(short)
+
+    def _start_again(self, short: Tensor) -> None:
+        """Keep the best stimuli so far; begin anew from other noise where the score is too low."""
+        best, score = self._best()
+        self._kept, self._kept_score = best, score
+        seeds, self._seeds = self._seeds or [], [s + APART * self._starts for s in self._seeds or []]
+        fresh = self._encoded(None)
+        self._seeds, self._starts = seeds, self._starts + 1
+        self._start = torch.where(spread(short, fresh), fresh, best)
+        self._run = self._snapshots = None
+
+    def _best(self) -> tuple[Tensor, Tensor]:
+        """Return for every stimulus the parameters of its best start so far, and its score."""
+        now = self._start if self._run is None else self._run.x
+        now = torch.empty(0) if now is None else now
+        score = self._rounded_score(self._decode(now))
+        if self._kept is None or self._kept_score is None:
+            return now, score
+        # Of two equals the later one: its figures are those of the trace.
+        better = score >= self._kept_score
+        return torch.where(spread(better, now), now, self._kept), torch.maximum(score, self._kept_score)
+
     # Reading --------------------------------------------------------------------------------------------------------
+
+    @property
+    def _stimulus(self) -> Tensor:
+        if self._start is None and self._run is None:
+            return torch.empty(0)
+        return self._decode(self._best()[0])
+
+    @property
+    def starts(self) -> int:
+        """From how many starts stimuli were sought so far."""
+        return self._starts
 
     @torch.no_grad()
     def _score(self, x: Tensor) -> Tensor:
@@ -142,13 +221,17 @@ class ControversialStimuli(Synthesis):
     @property
     def score(self) -> Float[Tensor, " batch"]:
         """How controversial each stimulus is once rounded to 256 levels, 0 to 1; 0.85 is a usual requirement."""
+        return self._rounded_score(self._stimulus)
+
+    def _rounded_score(self, x: Tensor) -> Tensor:
         low, high = self._allowed_range
-        levels = ((self._stimulus - low) / (high - low) * 255).round()
+        levels = ((x - low) / (high - low) * 255).round()
         return self._score(low + levels / 255 * (high - low))
 
     def _figures(self) -> tuple[dict[str, Tensor], dict[str, str]]:
-        figures = {"score": self.score, "unrounded_score": self._column("score")[-1]}
+        figures = {"score": self.score, "unrounded_score": self._score(self._stimulus)}
         quality, meaning = self._quality()
+        figures["starts"] = torch.full_like(figures["score"], self._starts)
         what = "least of p(own target) and 1 - p(target of another)"
         return {**figures, "initial_score": self._column("score")[0], **quality}, {"score": what, **meaning}
 

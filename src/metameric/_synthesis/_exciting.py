@@ -7,16 +7,23 @@ import torch
 from torch import Tensor
 
 from metameric._core.batched import name_of
-from metameric._core.errors import InputError, ModelError
+from metameric._core.errors import InputError, ModelError, StateError
 from metameric._core.random import uniform
 from metameric._core.types import Number
 from metameric._objective._composed import Change, Transform
 from metameric._objective._exciting import Penalised
 from metameric._solve._constraint import FREE, Box, Constraint
+from metameric._solve._solver import Solver
 from metameric._solve._sphere import ContrastSphere, FixedPixels
+from metameric._solve._stop import Never
 from metameric._solve._together import Intersection
 from metameric._synthesis._synthesis import Synthesis
 from metameric.validate._probe import check, probe
+
+TRIAL = 20
+"""Iterations after which the best of several starts is chosen: ranks hardly change later."""
+STARTS_APART = 7919
+"""Between the seeds of several starts of a stimulus; the first has the stimulus's own."""
 
 
 class MostExcitingInput(Synthesis):
@@ -64,6 +71,7 @@ class MostExcitingInput(Synthesis):
 
     _bar = ("response",)
     _maximise = True
+    _stored = (*Synthesis._stored, "_trials")
 
     def __init__(
         self,
@@ -85,7 +93,8 @@ class MostExcitingInput(Synthesis):
         dtype: torch.dtype = torch.float32,
         device: str | torch.device = "cpu",
     ) -> None:
-        self._response, self._least = response, least
+        self._response, self._least, self._n_starts = response, least, 1
+        self._trials: Tensor | None = None
         self._penalty_function, self._penalty_lambda = penalty_function, penalty_lambda
         super().__init__(
             Penalised(response, -1.0 if least else 1.0, penalty_function, penalty_lambda),
@@ -110,6 +119,56 @@ class MostExcitingInput(Synthesis):
                 "value for each stimulus (mm.UnitResponse picks a unit, a channel or a layer of a model)."
             )
 
+    # Start ----------------------------------------------------------------------------------------------------------
+
+    def setup(
+        self,
+        initial_image: Tensor | None = None,
+        optimizer: Any = None,
+        optimizer_kwargs: Mapping[str, Any] | None = None,
+        scheduler: Any = None,
+        scheduler_kwargs: Mapping[str, Any] | None = None,
+        *,
+        n_starts: int = 1,
+        solver: Solver | None = None,
+        seed: int | Sequence[int] | None = None,
+    ) -> None:
+        """Choose start and solver. May be called once, before `synthesize`, which calls it if you did not.
+
+        Parameters
+        ----------
+        initial_image, optimizer, optimizer_kwargs, scheduler, scheduler_kwargs, solver, seed
+            As for `Synthesis`.
+        n_starts
+            Noise images tried for each stimulus: after 20 iterations the best goes on, the others are dropped. Deep
+            networks have many local maxima, of which the better ones show early. Not with an initial image.
+        """
+        if not isinstance(n_starts, int) or n_starts < 1:
+            raise InputError(f"n_starts is {n_starts!r}; expected a whole number of starts, at least 1.")
+        if n_starts > 1 and initial_image is not None:
+            raise InputError(f"n_starts is {n_starts} and an initial_image is given; expected one of the two.")
+        self._n_starts = n_starts
+        super().setup(initial_image, optimizer, optimizer_kwargs, scheduler, scheduler_kwargs, solver=solver, seed=seed)
+
+    def _encoded(self, image: Tensor | None) -> Tensor:
+        seeds, n = self._seeds or [], self._n_starts
+        if n == 1:
+            return super()._encoded(image)
+        settings = self._settings()
+        shape = (len(seeds) * n, *self._blank.shape[1:])
+        data = {name: settings.pop(f"data_{name}") for name in self._data}
+        data = {k: v.expand(len(seeds), *v.shape[1:]).repeat_interleave(n, 0) for k, v in data.items()}
+        placed = {"image_shape": shape, "dtype": self._blank.dtype, "device": self._blank.device}
+        several = MostExcitingInput(**{**settings, **placed, "data": data, "precondition": None})
+        several.setup(seed=[seed + STARTS_APART * i for seed in seeds for i in range(n)])
+        several.synthesize(TRIAL, stop=Never(), progress=False)
+        found = several._run
+        if found is None:
+            raise StateError("the trials of several starts have no result.")
+        best = torch.nan_to_num(found.point.total, nan=torch.inf).reshape(-1, n).argmin(1)
+        self._trials = found.counts.reshape(-1, n).sum(1)
+        return found.x.reshape(-1, n, *found.x.shape[1:])[torch.arange(len(seeds), device=best.device), best]
+
     # Reading --------------------------------------------------------------------------------------------------------
 
     def _figures(self) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -118,6 +177,9 @@ class MostExcitingInput(Synthesis):
         if self._penalty_function is not None:
             figures["penalty"] = self._column("penalty")[-1]
         quality, meaning = self._quality()
+        if self._trials is not None:
+            quality["trial_evaluations"] = self._trials
+            meaning["trial_evaluations"] = "spent on the choice among several starts"
         return {**figures, **quality}, {"response": name_of(self._response), **meaning}
 
     def _series(self) -> dict[str, Tensor]:

@@ -21,10 +21,22 @@ app = typer.Typer(
 )
 
 # Each module registers its commands on `app`.
-_COMMANDS = ("_metamer", "_lists", "_mad", "_compare", "_eigendistortions", "_set")
+_COMMANDS = (
+    "_metamer",
+    "_lists",
+    "_mad",
+    "_compare",
+    "_eigendistortions",
+    "_exciting",
+    "_diverse",
+    "_geodesic",
+    "_principal",
+    "_controversial",
+    "_set",
+)
 
 # Options that take several words: ``--metrics ssim mse`` stands for ``--metrics ssim --metrics mse``.
-_LISTS = ("--metrics",)
+_LISTS = ("--metrics", "--models", "--targets")
 
 
 def run(arguments: list[str]) -> int:

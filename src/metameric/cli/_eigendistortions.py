@@ -1,35 +1,32 @@
 """`metameric eigendistortions`: the changes of an image that a model notices most and least."""
 
-import math
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from safetensors.torch import save
-from torch import Tensor
 
 from metameric._core.errors import InputError
 from metameric._synthesis._eigen_options import METHODS
 from metameric._synthesis._eigendistortion import Eigendistortion
 from metameric.cli._app import NOT_CONVERGED, app
 from metameric.cli._inputs import make_model
-from metameric.cli._outputs import new_folder, write_stimuli
+from metameric.cli._options import Color, Device, Dtype, Image, Model, ModelOption, Out, Size
+from metameric.cli._outputs import length_of, new_folder, write_distortion
 from metameric.io._atomic import replacing
 from metameric.stimuli._files import write_json
 from metameric.stimuli._words import read_image
 
-# Root mean square, over the picture, of the distortion that is added to it by default: enough to see.
-VISIBLE = 0.04
 # Distortions of each end in the figure, at most.
 SHOWN = 4
 
 
 @app.command()
 def eigendistortions(
-    image: Annotated[str, typer.Argument(help="A bundled image's name or a file.")],
-    model: Annotated[str, typer.Option(help="A built-in model, or your own as module:attribute or file.py:attribute.")],
-    out: Annotated[Path, typer.Option(help="Folder for the results.")],
-    model_option: Annotated[list[str] | None, typer.Option(help="key=value; may be repeated.")] = None,
+    image: Image,
+    model: Model,
+    out: Out,
+    model_option: ModelOption = None,
     k: Annotated[int, typer.Option("-k", "--k", help="Distortions at each end.")] = 1,
     method: Annotated[str, typer.Option(help=f"One of {', '.join(METHODS)}.")] = "auto",
     ends: Annotated[str, typer.Option(help="both, or largest to leave out the lower end.")] = "both",
@@ -37,15 +34,15 @@ def eigendistortions(
     noise: Annotated[str, typer.Option(help="Noise on the response: a variance, or poisson.")] = "1",
     scale: Annotated[float | None, typer.Option(help="Length of the distortions added to the image.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the random start.")] = 0,
-    size: Annotated[int | None, typer.Option(help="Resize the central square to this many pixels.")] = None,
+    size: Size = None,
     max_iter: Annotated[int, typer.Option(min=0, help="Iterations at each end, at most.")] = 1000,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
-    dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
-    color: Annotated[bool, typer.Option("--color", help="Keep the colours of the image.")] = False,
+    device: Device = "cpu",
+    dtype: Dtype = "float32",
+    color: Color = False,
 ) -> int:
     """Find the changes of IMAGE that a model notices most and least; ends 0 if proven, 3 if not, 2 on bad input."""
     target = read_image(image, size, color, dtype, device)
-    length = _length(scale, target)
+    length = length_of(scale, target)
     search = Eigendistortion(target, make_model(model, model_option or [], target), noise=_noise(noise))
     folder = new_folder(out)
     result = search.synthesize(method, k, max_iter, stop_criterion=tolerance, ends=ends, seed=seed, progress=None)
@@ -57,14 +54,6 @@ def eigendistortions(
     typer.echo(result.summary())
     typer.echo(f"written to {folder}")
     return 0 if result.converged else NOT_CONVERGED
-
-
-def _length(scale: float | None, target: Tensor) -> float:
-    if scale is None:
-        return VISIBLE * math.sqrt(target[0].numel())
-    if not math.isfinite(scale) or scale <= 0:
-        raise InputError(f"--scale is {scale}; expected a length above zero.")
-    return scale
 
 
 def _noise(text: str) -> float | str:
@@ -92,9 +81,7 @@ def _write_pictures(search: Eigendistortion, folder: Path, length: float, k: int
     result = search.result
     n = len(result.index)
     for i in sorted({*range(min(k, n)), *range(max(0, n - k), n)}):
-        distortion, rank = result.stimulus[:, i], int(result.index[i])
-        write_stimuli(folder, f"distortion-{rank}", 0.5 + distortion / (2 * distortion.abs().max()), [rank])
-        write_stimuli(folder, f"image-plus-distortion-{rank}", search.image + length * distortion, [rank])
+        write_distortion(folder, str(int(result.index[i])), search.image, result.stimulus[:, i], length)
     first = range(min(k, SHOWN, n))
     # Ranks without a gap are one end of the spectrum, or all of it.
     index = [*first] if n < 2 * len(first) or n == k else [*first, *(-1 - i for i in first[::-1])]

@@ -6,32 +6,33 @@ from typing import Annotated, Any
 import typer
 
 from metameric._core.errors import InputError
-from metameric._core.random import fresh_seed
 from metameric._synthesis._mad_set import Case, MADSet
 from metameric.cli._app import NOT_CONVERGED, app
+from metameric.cli._inputs import chosen_seeds
+from metameric.cli._options import Color, Device, Dtype, Image, MaxIter, Out, Seeds, Size, Solver
 from metameric.cli._outputs import new_folder, write_stimuli
 from metameric.stimuli._files import write_json
 from metameric.stimuli._metrics import chosen_metrics
-from metameric.stimuli._words import parse_seeds, read_image, solver_options
+from metameric.stimuli._words import read_image, solver_options
 
 
 @app.command()
 def mad(
-    image: Annotated[str, typer.Argument(help="A bundled image's name or a file.")],
+    image: Image,
     metrics: Annotated[
         list[str],
         typer.Option(help="Two or more: mse, ssim, ms_ssim, nlpd, a built-in model, or your own module:attribute."),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    out: Out,
     noise: Annotated[float, typer.Option(help="Standard deviation of the noise at the start.")] = 0.1,
     seed: Annotated[int | None, typer.Option(help="Seed of that noise.")] = None,
-    seeds: Annotated[str | None, typer.Option(help="Several starts: 0-7 or 0,2,5.")] = None,
-    size: Annotated[int | None, typer.Option(help="Resize the central square to this many pixels.")] = None,
-    max_iter: Annotated[int, typer.Option(min=0, help="Iterations at most.")] = 100,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
-    dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
-    solver: Annotated[str, typer.Option(help="lbfgs, or an optimizer of torch.optim.")] = "lbfgs",
-    color: Annotated[bool, typer.Option("--color", help="Keep the colours of the image.")] = False,
+    seeds: Seeds = None,
+    size: Size = None,
+    max_iter: MaxIter = 100,
+    device: Device = "cpu",
+    dtype: Dtype = "float32",
+    solver: Solver = "lbfgs",
+    color: Color = False,
 ) -> int:
     """Drive each metric up and down while each other one is held; ends 0 if all converged, 3 if not, 2 on bad input."""
     target = read_image(image, size, color, dtype, device)
@@ -39,7 +40,7 @@ def mad(
         raise InputError(f"--metrics are {', '.join(metrics)}; expected at least two.")
     competition = MADSet(target, chosen_metrics(metrics, target, distances=True))
     folder = new_folder(out)
-    chosen = parse_seeds(seeds) if seeds else [fresh_seed() if seed is None else seed]
+    chosen = chosen_seeds(seed, seeds)
     competition.setup(noise, **solver_options(solver), seed=chosen)
     result = competition.synthesize(max_iter)
     write_stimuli(folder, "initial", competition.initial_image, chosen)

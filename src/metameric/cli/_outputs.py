@@ -1,12 +1,21 @@
 """Files that the commands write."""
 
+import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import typer
 from torch import Tensor
 
 from metameric._core.errors import InputError
+from metameric.cli._app import NOT_CONVERGED
 from metameric.io._png import save_png
+from metameric.stimuli._files import write_json
+
+VISIBLE = 0.04
+"""Root mean square, over the picture, of the distortion that is added to it by default: enough to see."""
 
 
 def new_folder(path: Path) -> Path:
@@ -28,3 +37,49 @@ def write_stimuli(folder: Path, name: str, stimuli: Tensor, labels: list[int]) -
         stem = name if len(labels) == 1 else f"{name}-seed{label}"
         save_png(folder / f"{stem}.png", stimulus, bits=8)
         save_png(folder / f"{stem}-16bit.png", stimulus, bits=16)
+
+
+def write_set(folder: Path, name: str, sets: Tensor, labels: list[int]) -> None:
+    """Write every member of each set (batch, members, ...)."""
+    for label, members in zip(labels, sets, strict=True):
+        stem = name if len(labels) == 1 else f"{name}-seed{label}"
+        for i, member in enumerate(members):
+            write_stimuli(folder, f"{stem}-{i:0{len(str(len(members) - 1))}d}", member[None], [label])
+
+
+def write_distortion(folder: Path, name: str, image: Tensor, distortion: Tensor, length: float) -> None:
+    """Write a distortion around mid-grey, as strong as can be shown, and the image with `length` times it."""
+    write_stimuli(folder, f"distortion-{name}", 0.5 + distortion / (2 * distortion.abs().max()), [0])
+    write_stimuli(folder, f"image-plus-distortion-{name}", image + length * distortion, [0])
+
+
+def length_of(scale: float | None, image: Tensor) -> float:
+    """Return the length of the distortions that are added to the image: `scale`, or enough to see."""
+    if scale is None:
+        return VISIBLE * math.sqrt(image[0].numel())
+    if not math.isfinite(scale) or scale <= 0:
+        raise InputError(f"--scale is {scale}; expected a length above zero.")
+    return scale
+
+
+def finish(
+    synthesis: Any, folder: Path, options: Mapping[str, Any], numbers: Mapping[str, Tensor] | None = None
+) -> int:
+    """Write numbers, status figure and page, print the summary, and return the exit code.
+
+    `numbers` are results beyond the figures of the summary, for the JSON file.
+    """
+    from metameric.plot._files import save_figure
+    from metameric.plot._page import report
+    from metameric.plot._status import synthesis_status
+    from metameric.plot._views import view_of, with_target
+
+    result = synthesis.result
+    more = {name: value.detach().cpu().tolist() for name, value in (numbers or {}).items()}
+    write_json(folder / "result.json", {**result.to_dict(), **more, "options": dict(options)})
+    save_figure(synthesis_status(synthesis, included_plots=with_target(view_of(synthesis))), folder / "status.png")
+    if result.stimulus.ndim > 3 and result.stimulus.shape[-3] in (1, 3):
+        report(synthesis, folder / "report.html")
+    typer.echo(result.summary())
+    typer.echo(f"written to {folder}")
+    return 0 if result.converged else NOT_CONVERGED

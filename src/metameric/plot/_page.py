@@ -38,7 +38,8 @@ def report(
     Parameters
     ----------
     synthesis_object
-        Any synthesis with a target image and a stimulus of the same size (images).
+        Any synthesis of images. With a target image it can be compared in all these ways; stimuli without one, sets
+        and sequences are shown side by side.
     path
         Where to write the page, if anywhere.
     title
@@ -60,12 +61,13 @@ def report(
     >>> page = mm.plot.report(metamer)
     """
     result = getattr(synthesis_object, "result", None)
+    has_target = getattr(synthesis_object, "image", None) is not None
     n_entries = min(_batch(synthesis_object), MAX_ENTRIES)
     views = [view_of(synthesis_object, i) for i in range(n_entries)]
     environment = jinja2.Environment(loader=jinja2.PackageLoader("metameric.plot", "templates"), autoescape=True)
     page = environment.get_template("report.html.jinja").render(
         title=title or type(synthesis_object).__name__,
-        entries=[_entry(view, i, result, process_image) for i, view in enumerate(views)],
+        entries=[_entry(view, i, result, process_image, has_target) for i, view in enumerate(views)],
         left_out=_batch(synthesis_object) - n_entries,
         options=_options(result),
         version=__version__,
@@ -80,14 +82,34 @@ def _batch(synthesis: Any) -> int:
     return 1 if status is None else len(status)
 
 
-def _entry(view: View, index: int, result: Any, process_image: Callable[[Tensor], Tensor] | None) -> dict[str, Any]:
+def _entry(
+    view: View, index: int, result: Any, process_image: Callable[[Tensor], Tensor] | None, has_target: bool
+) -> dict[str, Any]:
     options = {} if process_image is None else {"process_image": process_image}
-    if TARGET not in view.names or IMAGE not in view.names:
-        raise InputError(f"The page needs a target and a stimulus; there are {', '.join(view.names)}.")
-    panels = [view.panels(name, None, **options)[0] for name in (TARGET, IMAGE)]
-    images = [panel.image.detach().cpu() for panel in panels if isinstance(panel, ImagePanel)]
-    if len(images) < 2:
-        raise InputError("The page compares images; this synthesis has stimuli of another kind.")
+    if IMAGE not in view.names:
+        raise InputError(f"The page needs a stimulus; there are {', '.join(view.names)}.")
+    compared = has_target and TARGET in view.names
+    names = (TARGET, IMAGE) if compared else (IMAGE,)
+    panels = [panel for name in names for panel in view.panels(name, None, **options)]
+    panels = [panel for panel in panels if isinstance(panel, ImagePanel)]
+    if len(panels) < len(names):
+        raise InputError("The page shows images; this synthesis has stimuli of another kind.")
+    found = _compared(panels) if compared else _side_by_side(panels)
+    return {
+        "index": index,
+        "headline": view.headline,
+        "compared": compared,
+        "size": tuple(panels[-1].image.shape[-2:]),
+        **found,
+        "charts": _charts(view),
+        "figures": _figures(result, index),
+        "sentence": _sentence(result, index),
+    }
+
+
+def _compared(panels: list[ImagePanel]) -> dict[str, Any]:
+    """Target and stimulus, and their difference where they have one size."""
+    images = [panel.image.detach().cpu() for panel in panels[:2]]
     low, high = _shared_range(images)
     pictures = [("target", "Target", images[0]), ("stimulus", panels[1].title.split("[")[0], images[1])]
     shown = [{"role": r, "label": label, "src": _png(_gray(i, low, high))} for r, label, i in pictures]
@@ -96,17 +118,22 @@ def _entry(view: View, index: int, result: Any, process_image: Callable[[Tensor]
         pixels, top = _difference(images[1] - images[0])
         shown.append({"role": "difference", "label": f"Difference, ±{top:.3g}", "src": _png(pixels)})
         difference = top
-    return {
-        "index": index,
-        "headline": view.headline,
-        "images": shown,
-        "size": tuple(images[1].shape[-2:]),
-        "range": (f"{low:.3g}", f"{high:.3g}"),
-        "difference": difference,
-        "charts": _charts(view),
-        "figures": _figures(result, index),
-        "sentence": _sentence(result, index),
-    }
+    return {"images": shown, "range": (f"{low:.3g}", f"{high:.3g}"), "difference": difference}
+
+
+def _side_by_side(panels: list[ImagePanel]) -> dict[str, Any]:
+    """Every picture there is; distortions each about zero, in their own units."""
+    images = [panel.image.detach().cpu() for panel in panels]
+    signed = [panel.vrange == "indep0" for panel in panels]
+    low, high = _shared_range(images)
+    shown = []
+    for panel, image, about_zero in zip(panels, images, signed, strict=True):
+        top = float(image.abs().max()) or 1.0
+        pixels = _gray(image, -top, top) if about_zero else _gray(image, low, high)
+        label = panel.title.split("[")[0] + (f", ±{top:.3g}" if about_zero else "")
+        shown.append({"role": "target", "label": label, "src": _png(pixels)})
+    limits = None if all(signed) else (f"{low:.3g}", f"{high:.3g}")
+    return {"images": shown, "range": limits, "difference": None}
 
 
 def _sentence(result: Any, index: int) -> str:

@@ -69,7 +69,7 @@ def test_page_is_whole_and_escaped(metamer, page):
 
 
 def test_page_needs_images():
-    with pytest.raises(InputError, match="needs a target and a stimulus"):
+    with pytest.raises(InputError, match="needs a stimulus"):
         from types import SimpleNamespace
 
         found = SimpleNamespace(

@@ -1,0 +1,119 @@
+"""Several starts: of exciting inputs, the best goes on; of controversial stimuli, until one will do."""
+
+import pytest
+import torch
+
+import metameric as mm
+from metameric._core.errors import InputError
+from metameric._solve._stop import Never
+from metameric._synthesis._exciting import STARTS_APART, TRIAL
+
+QUIET = {"progress": False}
+
+
+def bumps(x):
+    """Many local maxima of different heights."""
+    y = x.flatten(1)
+    return (torch.cos(9 * y) + 0.3 * y).sum(1)
+
+
+def test_the_best_of_several_starts_goes_on():
+    def new(**setup):
+        search = mm.MostExcitingInput(bumps, (1, 1, 3, 3), mean=None, std=None, allowed_range=(-3, 3))
+        search.setup(**setup)
+        return search
+
+    alone = []
+    for i in range(4):
+        one = new(seed=5 + i * STARTS_APART)
+        one.synthesize(TRIAL, stop=Never(), **QUIET)
+        alone.append((float(one.responses[-1]), one))
+    several = new(seed=5, n_starts=4)
+    best = max(alone, key=lambda pair: pair[0])[1]
+    assert torch.allclose(several.stimulus, best.stimulus, atol=1e-6)
+    assert len({round(value, 3) for value, _ in alone}) > 1
+    figures = several.synthesize(**QUIET).figures
+    assert figures["trial_evaluations"] == sum(int(one.run.counts) for _, one in alone)
+    assert figures["response"] >= max(value for value, _ in alone) - 1e-5
+
+
+def test_several_starts_for_every_stimulus_with_its_data_and_from_a_file(tmp_path):
+    def seen(x, weight):
+        return bumps(x) + (weight * x).sum((1, 2, 3))
+
+    weight = torch.randn(2, 1, 3, 3, generator=torch.Generator().manual_seed(0))
+
+    def new(index):
+        options = {"mean": None, "std": None, "allowed_range": (-3, 3), "data": {"weight": weight[index]}}
+        return mm.MostExcitingInput(seen, (len(index), 1, 3, 3), **options)
+
+    both, alone, again = new([0, 1]), new([1]), new([0, 1])
+    both.setup(seed=[3, 8], n_starts=3)
+    alone.setup(seed=[8], n_starts=3)
+    assert torch.allclose(both.stimulus[1:], alone.stimulus, atol=1e-6)
+    both.synthesize(2, **QUIET)
+    both.save(tmp_path / "file")
+    again.load(tmp_path / "file")
+    assert torch.equal(again.result.figures["trial_evaluations"], both.result.figures["trial_evaluations"])
+
+
+def test_starts_are_refused_where_they_mean_nothing():
+    search = mm.MostExcitingInput(bumps, (1, 1, 3, 3))
+    with pytest.raises(InputError, match="n_starts is 0"):
+        search.setup(n_starts=0)
+    with pytest.raises(InputError, match="n_starts is 2 and an initial_image is given"):
+        search.setup(torch.rand(1, 1, 3, 3), n_starts=2)
+
+
+class Trap(torch.nn.Module):
+    """Two classes, split by a wave of the mean with a high and many low crests: most starts end on a low one."""
+
+    def __init__(self, sign):
+        super().__init__()
+        self.sign = sign
+
+    def forward(self, x):
+        at = x.flatten(1)[:, :1]
+        high = 12 * torch.exp(-(((at - 0.9) / 0.05) ** 2))
+        low = torch.cos(40 * at)
+        return torch.cat([self.sign * (high + low), -self.sign * (high + low)], 1)
+
+
+def stuck(n=1):
+    """Stimuli for which each start has about one chance in seven."""
+    return mm.ControversialStimuli([Trap(1.0), Trap(-1.0)], [(0, 1)] * n, (1, 1, 2))
+
+
+def test_controversial_stimuli_start_again_until_the_score_will_do():
+    first = stuck(6)
+    first.setup(seed=0)
+    first.synthesize(restarts=1, **QUIET)
+    assert first.starts == 1 and bool((first.score < 0.85).any())
+    more = stuck(6)
+    more.setup(seed=0)
+    result = more.synthesize(restarts=12, **QUIET)
+    assert bool((more.score >= first.score - 1e-4).all())
+    assert more.score.sum() > first.score.sum() + 0.2
+    assert result.figures["starts"].tolist() == [more.starts] * 6 and 1 < more.starts <= 12
+    assert torch.equal(result.stimulus, more.stimulus)
+    assert torch.equal(result.figures["score"], more.score)
+
+
+def test_good_ones_are_kept_and_one_start_is_enough_where_it_is(tmp_path):
+    models = [torch.nn.Sequential(torch.nn.Flatten(), mm.problems.LinearModel.random(3, 64, seed=i)) for i in range(2)]
+    easy = mm.ControversialStimuli(models, [(0, 1), (2, 0)], (1, 8, 8), allowed_range=(-9, 9))
+    easy.setup(seed=0)
+    easy.synthesize(restarts=5, **QUIET)
+    assert easy.starts == 1
+    hard, again = stuck(3), stuck(3)
+    hard.setup(seed=1)
+    hard.synthesize(restarts=2, **QUIET)
+    hard.save(tmp_path / "file")
+    again.load(tmp_path / "file")
+    assert again.starts == hard.starts and torch.equal(again.stimulus, hard.stimulus)
+    assert torch.equal(again.synthesize(restarts=4, **QUIET).stimulus, hard.synthesize(restarts=4, **QUIET).stimulus)
+
+
+def test_restarts_are_refused_below_one():
+    with pytest.raises(InputError, match="restarts is 0"):
+        stuck().synthesize(restarts=0)
