@@ -42,6 +42,10 @@ def fresh_seed() -> int:
     return _seed_source.randrange(2**31)
 
 
+STARTS_APART = 7919
+"""Between the seeds of several starts of one problem; the first start has the problem's own."""
+
+
 def problem_seeds(seed: int | Sequence[int] | None, n_problems: int) -> list[int]:
     """One seed per problem: ``seed, seed + 1, ...``, or the given sequence, or freshly drawn ones."""
     if seed is None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from metameric._core.batched import name_of
 from metameric._core.errors import InputError, ModelError
-from metameric._core.random import uniform
+from metameric._core.random import STARTS_APART, uniform
 from metameric._core.tensors import spread
 from metameric._core.types import Number
 from metameric._objective._composed import Change, Transform
@@ -26,9 +26,6 @@ from metameric._solve._together import Intersection
 from metameric._synthesis._result import SynthesisResult
 from metameric._synthesis._synthesis import Synthesis
 from metameric.validate._probe import check, probe
-
-APART = 7919
-"""Between the seeds of successive starts of a stimulus."""
 
 
 class ControversialStimuli(Synthesis):
@@ -142,7 +139,7 @@ class ControversialStimuli(Synthesis):
         flat = Below("gradient_norm", 100 * torch.finfo(self._blank.dtype).eps / (high - low))
         return flat | Stationary(1e-4) | Plateau(1e-3, window, status=Status.CONVERGED)
 
-    def synthesize(  # type: ignore[override]
+    def synthesize(
         self,
         max_iter: int = 500,
         store_progress: bool | int = False,
@@ -183,7 +180,7 @@ class ControversialStimuli(Synthesis):
         """Keep the best stimuli so far; begin anew from other noise where the score is too low."""
         best, score = self._best()
         self._kept, self._kept_score = best, score
-        seeds, self._seeds = self._seeds or [], [s + APART * self._starts for s in self._seeds or []]
+        seeds, self._seeds = self._seeds or [], [s + STARTS_APART * self._starts for s in self._seeds or []]
         fresh = self._encoded(None)
         self._seeds, self._starts = seeds, self._starts + 1
         self._start = torch.where(spread(short, fresh), fresh, best)

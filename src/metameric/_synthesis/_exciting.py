@@ -8,7 +8,7 @@ from torch import Tensor
 
 from metameric._core.batched import name_of
 from metameric._core.errors import InputError, ModelError, StateError
-from metameric._core.random import uniform
+from metameric._core.random import STARTS_APART, uniform
 from metameric._core.types import Number
 from metameric._objective._composed import Change, Transform
 from metameric._objective._exciting import Penalised
@@ -22,8 +22,6 @@ from metameric.validate._probe import check, probe
 
 TRIAL = 20
 """Iterations after which the best of several starts is chosen: ranks hardly change later."""
-STARTS_APART = 7919
-"""Between the seeds of several starts of a stimulus; the first has the stimulus's own."""
 
 
 class MostExcitingInput(Synthesis):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from metameric._core.errors import InputError
 from metameric._core.panels import CurvesPanel, Panel
-from metameric._core.random import normal
+from metameric._core.random import STARTS_APART, normal
 from metameric._core.types import Number
 from metameric._objective._fisher import FisherInformation
 from metameric._objective._principal import Separation
@@ -145,7 +145,7 @@ class PrincipalDistortions(SetSynthesis):
         problem, seeds = self._base(), self._seeds or []
         random = normal(seeds, self._blank.expand(len(seeds), *self._blank.shape[1:]))
         if self._found.shape[0]:
-            random = normal([s + 7919 * self._found.shape[0] for s in seeds], random)
+            random = normal([s + STARTS_APART * self._found.shape[0] for s in seeds], random)
         random = problem.place(random)
         if len(self._models) < 2:
             return random

@@ -1,6 +1,6 @@
 """`metameric controversial`: stimuli that classifiers put, with confidence, into different classes."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -52,7 +52,12 @@ def controversial(
     chosen = begin(search, archive, resume, [first + i for i in range(len(wanted))], **solver_options(solver))
     search.synthesize(max_iter, progress=None, observers=[Checkpoint(archive)], restarts=restarts, enough=enough)
     write_stimuli(folder, "stimulus", search.stimulus, chosen)
-    options = {"models": models, "targets": targets, "image_shape": image_shape, "model_option": model_option or []}
+    options: dict[str, Any] = {
+        "models": models,
+        "targets": targets,
+        "image_shape": image_shape,
+        "model_option": model_option or [],
+    }
     options |= {"readout": readout, "restarts": restarts, "enough": enough, "range": allowed_range, "seeds": chosen}
     return finish(search, folder, {**options, "max_iter": max_iter, "device": device, "dtype": dtype, "solver": solver})
 

@@ -1,6 +1,6 @@
 """`metameric diverse`: metamers of one image that are as different as metamers can be."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -53,7 +53,7 @@ def diverse(
     chosen = begin(search, archive, resume, chosen)
     search.synthesize(max_iter, progress=None, observers=[Checkpoint(archive)])
     write_set(folder, "metamer", search.stimulus, chosen)
-    options = {"image": image, "model": model, "model_option": model_option or [], "n": n, "size": size}
+    options: dict[str, Any] = {"image": image, "model": model, "model_option": model_option or [], "n": n, "size": size}
     options |= {"tolerance": tolerance, "spreading": spreading, "measure": measure, "seeds": chosen, "color": color}
     options |= {"max_iter": max_iter, "device": device, "dtype": dtype}
     return finish(search, folder, options, {"errors": search.errors, "distances": search.distances})

@@ -1,6 +1,6 @@
 """`metameric exciting`: the stimuli that drive a unit, a channel or a layer the most, or the least."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -57,7 +57,12 @@ def exciting(
     chosen = begin(search, archive, resume, chosen, n_starts=starts, **solver_options(solver))
     search.synthesize(max_iter, progress=None, observers=[Checkpoint(archive)])
     write_stimuli(folder, "stimulus", search.stimulus, chosen)
-    options = {"model": model, "model_option": model_option or [], "image_shape": image_shape, "channel": channel}
+    options: dict[str, Any] = {
+        "model": model,
+        "model_option": model_option or [],
+        "image_shape": image_shape,
+        "channel": channel,
+    }
     options |= {"unit": unit, "layer": layer, "against": against, "least": least, "mean": mean, "std": std}
     options |= {"range": allowed_range, "seeds": chosen, "max_iter": max_iter, "device": device, "dtype": dtype}
     return finish(search, folder, {**options, "starts": starts, "solver": solver})

@@ -1,6 +1,6 @@
 """`metameric geodesic`: the straightest way from one image to another, as a model sees it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -33,14 +33,21 @@ def geodesic(
     resume: Resume = False,
 ) -> int:
     """Find the frames of the straightest way from A to B; ends 0 if converged, 3 if not, 2 on bad input."""
-    ends = [read_image(name, size, color, dtype, device) for name in (a, b)]
-    made = make_model(model, model_option or [], ends[0])
-    search = Geodesic(*ends, made, steps, conditional=conditional)
+    start, end = (read_image(name, size, color, dtype, device) for name in (a, b))
+    made = make_model(model, model_option or [], start)
+    search = Geodesic(start, end, made, steps, conditional=conditional)
     folder = new_folder(out)
     archive = folder / "result.safetensors"
     begin(search, archive, resume, [0], **solver_options(solver))
     search.synthesize(max_iter, progress=None, observers=[Checkpoint(archive)])
     write_set(folder, "frame", search.stimulus, [0])
-    options = {"a": a, "b": b, "model": model, "model_option": model_option or [], "steps": steps, "size": size}
+    options: dict[str, Any] = {
+        "a": a,
+        "b": b,
+        "model": model,
+        "model_option": model_option or [],
+        "steps": steps,
+        "size": size,
+    }
     options |= {"conditional": conditional, "max_iter": max_iter, "device": device, "dtype": dtype, "solver": solver}
     return finish(search, folder, {**options, "color": color}, {"optimality_gap": search.optimality_gap})

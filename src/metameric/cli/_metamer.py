@@ -1,6 +1,6 @@
 """`metameric metamer`: from an image to its metamer, with the numbers and a picture to judge it by."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from torch import Tensor
@@ -62,7 +62,7 @@ def metamer(
         synthesis.setup(_start(initial, target, chosen), seed=chosen, **solver_options(solver))
     synthesis.synthesize(max_iter, tolerance=tolerance, observers=[Checkpoint(archive)])
     write_stimuli(folder, "metamer", synthesis.metamer, chosen)
-    options: dict[str, object] = {"image": image, "model": model, "model_option": model_option or [], "size": size}
+    options: dict[str, Any] = {"image": image, "model": model, "model_option": model_option or [], "size": size}
     options |= {"seeds": chosen, "max_iter": max_iter, "tolerance": tolerance, "device": device, "dtype": dtype}
     return finish(synthesis, folder, {**options, "initial": initial, "solver": solver})
 

@@ -1,6 +1,6 @@
 """`metameric principal`: the changes of an image that separate several models the best."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -56,7 +56,13 @@ def principal(
     for i, pair in enumerate(search.distortions):
         for name, distortion in zip("ab", pair, strict=True):
             write_distortion(folder, f"{i}{name}", target, distortion[None], length)
-    options = {"image": image, "models": models, "model_option": model_option or [], "k": k, "ridge": ridge}
+    options: dict[str, Any] = {
+        "image": image,
+        "models": models,
+        "model_option": model_option or [],
+        "k": k,
+        "ridge": ridge,
+    }
     options |= {"restarts": restarts, "scale": length, "seeds": chosen, "size": size, "max_iter": max_iter}
     options |= {"device": device, "dtype": dtype, "solver": solver, "color": color}
     numbers = {"variance": search.variance, "log_ratios": search.log_ratios, "thresholds": search.thresholds}

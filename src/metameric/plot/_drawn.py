@@ -25,6 +25,7 @@ from metameric.plot._representation import as_axes, plot_representation
 from metameric.plot._update import drawn_in, set_values, update_plot
 
 _LEAST_SPAN = 0.1
+_LEAST_RATIO = 3.0
 
 
 @runtime_checkable
@@ -112,7 +113,13 @@ class DrawnCurves:
 
     def _suits_log(self) -> bool:
         # Series that are zero throughout vanish from a logarithmic axis, which is right; the rest must be positive.
-        return all((v > 0).any() and (v >= 0).all() for v in self.series.values() if len(v) and v.any())
+        shown = [v for v in self.series.values() if len(v) and v.any()]
+        if not all((v > 0).any() and (v >= 0).all() for v in shown):
+            return False
+        # Within a narrow span all ticks of such an axis would have the same label.
+        positive = np.concatenate([*shown, []])
+        positive = positive[np.isfinite(positive) & (positive > 0)]
+        return len(positive) == 0 or bool(positive.max() >= _LEAST_RATIO * positive.min())
 
     def _mark(self, iteration: int | None) -> None:
         for dot, values in zip(self.dots, self.series.values(), strict=False):

@@ -61,13 +61,12 @@ def report(
     >>> page = mm.plot.report(metamer)
     """
     result = getattr(synthesis_object, "result", None)
-    has_target = getattr(synthesis_object, "image", None) is not None
     n_entries = min(_batch(synthesis_object), MAX_ENTRIES)
     views = [view_of(synthesis_object, i) for i in range(n_entries)]
     environment = jinja2.Environment(loader=jinja2.PackageLoader("metameric.plot", "templates"), autoescape=True)
     page = environment.get_template("report.html.jinja").render(
         title=title or type(synthesis_object).__name__,
-        entries=[_entry(view, i, result, process_image, has_target) for i, view in enumerate(views)],
+        entries=[_entry(view, i, result, process_image) for i, view in enumerate(views)],
         left_out=_batch(synthesis_object) - n_entries,
         options=_options(result),
         version=__version__,
@@ -82,13 +81,11 @@ def _batch(synthesis: Any) -> int:
     return 1 if status is None else len(status)
 
 
-def _entry(
-    view: View, index: int, result: Any, process_image: Callable[[Tensor], Tensor] | None, has_target: bool
-) -> dict[str, Any]:
+def _entry(view: View, index: int, result: Any, process_image: Callable[[Tensor], Tensor] | None) -> dict[str, Any]:
     options = {} if process_image is None else {"process_image": process_image}
     if IMAGE not in view.names:
         raise InputError(f"The page needs a stimulus; there are {', '.join(view.names)}.")
-    compared = has_target and TARGET in view.names
+    compared = TARGET in view.names
     names = (TARGET, IMAGE) if compared else (IMAGE,)
     panels = [panel for name in names for panel in view.panels(name, None, **options)]
     panels = [panel for panel in panels if isinstance(panel, ImagePanel)]

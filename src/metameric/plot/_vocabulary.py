@@ -48,7 +48,8 @@ class Vocabulary:
         self.channel_idx = None if channel_idx is None else check_index("channel_idx", channel_idx, last.shape[1])
         has_error = hasattr(synthesis, "target_representation") and hasattr(synthesis, "model")
         self.default = [IMAGE, LOSS, ERROR] if has_error else [IMAGE, LOSS]
-        self.names = [TARGET, *self.default, HISTOGRAM]
+        has_target = getattr(synthesis, "image", None) is not None
+        self.names = [*([TARGET] if has_target else []), *self.default, HISTOGRAM]
         self.headline = headline(synthesis, self.batch_idx)
 
     # Iterations -----------------------------------------------------------------------------------------------------

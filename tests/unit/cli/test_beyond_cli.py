@@ -40,9 +40,9 @@ def blind():
 """
 
 KERNEL = ["--model-option", "kernel_size=5"]
-PRINCIPAL = "principal camera --size 12 --models Gaussian CenterSurround --ridge 0.01 --seed 0"
+PRINCIPAL = "principal camera --size 8 --models own_nets.py:energy own_nets.py:maps Identity --ridge 0.01 --seed 0"
 GEODESIC = "geodesic camera coffee --model own_nets.py:energy --size 16 --steps 2"
-BLUR = ["--model", "Gaussian", *KERNEL, "--size", "16"]
+BLUR = ["--model", "Gaussian", *KERNEL, "--size", "12"]
 SHAPE = ["--image-shape", "10,10"]
 NETS = ["--models", "own_nets.py:one", "own_nets.py:two"]
 MAPS = ["exciting", "--model", "own_nets.py:maps", *SHAPE]
@@ -58,7 +58,7 @@ CASES = {
         "response",
     ),
     "diverse": (
-        ["diverse", "camera", *BLUR, "-n", "2", "--tolerance", "0.01", "--seed", "0"],
+        ["diverse", "camera", *BLUR, "-n", "2", "--tolerance", "0.01", "--spreading", "20", "--seed", "0"],
         {f"metamer-{i}{bits}.png" for i in (0, 1) for bits in ("", "-16bit")},
         "worst_error",
     ),
@@ -68,7 +68,7 @@ CASES = {
         "gap",
     ),
     "principal": (
-        [*PRINCIPAL.split(), *KERNEL],
+        PRINCIPAL.split(),
         {f"{k}distortion-0{e}{bits}.png" for k in ("", "image-plus-") for e in "ab" for bits in ("", "-16bit")},
         "variance",
     ),

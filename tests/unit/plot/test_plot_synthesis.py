@@ -13,6 +13,7 @@ import metameric as mm
 from metameric._core.errors import InputError, InputTypeError
 from metameric.plot import CurvesPanel, HistogramPanel, ImagePanel, RepresentationPanel
 from metameric.plot._rich import rich_html
+from metameric.plot._views import TARGET, view_of, with_target
 
 N = 11
 STATUS = ("synthesis_target", "synthesis_imshow", "synthesis_loss", "metamer_representation_error")
@@ -342,3 +343,18 @@ def test_rich_display_leaves_no_figure():
     fragment = rich_html(fake_metamer())
     assert fragment.startswith('<img alt="SimpleNamespace"') and "<pre>namespace(image=tensor" in fragment
     assert plt.get_fignums() == []
+
+
+def test_a_loss_that_hardly_changes_has_a_linear_axis():
+    synthesis = fake_metamer()
+    synthesis.losses = torch.linspace(45.0, 46.0, N)
+    assert mm.plot.synthesis_loss(synthesis)["loss"].get_yscale() == "linear"
+    synthesis.losses = torch.linspace(4.0, 46.0, N)
+    assert mm.plot.synthesis_loss(synthesis)["loss"].get_yscale() == "log"
+
+
+def test_a_stimulus_without_a_target_has_no_panel_of_it():
+    synthesis = fake_metamer()
+    assert with_target(view_of(synthesis))[0] == TARGET
+    synthesis.image = None
+    assert TARGET not in with_target(view_of(synthesis)) and TARGET not in view_of(synthesis).names

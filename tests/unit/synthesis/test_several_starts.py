@@ -5,8 +5,9 @@ import torch
 
 import metameric as mm
 from metameric._core.errors import InputError
+from metameric._core.random import STARTS_APART
 from metameric._solve._stop import Never
-from metameric._synthesis._exciting import STARTS_APART, TRIAL
+from metameric._synthesis._exciting import TRIAL
 
 QUIET = {"progress": False}
 
