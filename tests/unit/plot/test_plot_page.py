@@ -2,6 +2,7 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -69,13 +70,20 @@ def test_page_is_whole_and_escaped(metamer, page):
 
 
 def test_page_needs_images():
-    with pytest.raises(InputError, match="needs a stimulus"):
-        from types import SimpleNamespace
+    class OnlyCurves:
+        def panels(self, iteration, batch_idx, channel_idx):
+            return [mm.plot.CurvesPanel("loss", {"a": torch.tensor([1.0, 0.1])})]
 
-        found = SimpleNamespace(
-            image=torch.rand(1, 1, 4, 4), eigendistortions=torch.rand(2, 1, 4, 4), eigenvalues=torch.rand(2)
-        )
-        mm.plot.report(found)
+    with pytest.raises(InputError, match="needs a stimulus; there are loss"):
+        mm.plot.report(OnlyCurves())
+
+
+def test_page_of_stimuli_without_a_target_compares_nothing():
+    stimuli = torch.rand(1, 1, 8, 8)
+    found = SimpleNamespace(stimulus_name="stimulus", stimulus=stimuli, losses=torch.tensor([2.0, 1.0]))
+    page = mm.plot.report(found)
+    assert page.count("<img ") == 1 and "Side by side" not in page and "Flicker" not in page
+    assert "Flicker" in mm.plot.report(SimpleNamespace(**vars(found), image=stimuli))
 
 
 def test_chart_points_lie_where_their_values_are():
