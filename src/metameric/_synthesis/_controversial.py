@@ -18,6 +18,7 @@ from metameric._objective._function import Function
 from metameric._objective._staged import Staged
 from metameric._solve._coarse_to_fine import CoarseToFine
 from metameric._solve._constraint import Box, Constraint
+from metameric._solve._loop import CUT_SHORT
 from metameric._solve._observe import Observer
 from metameric._solve._schedule import Schedule
 from metameric._solve._status import Status
@@ -157,7 +158,7 @@ class ControversialStimuli(Synthesis):
         Parameters
         ----------
         max_iter
-            Iterations from each start in this call.
+            Iterations from each start in this call; one that was cut short is gone on with by the next call.
         restarts
             Starts, at most, for a stimulus; the best one counts.
         enough
@@ -171,8 +172,9 @@ class ControversialStimuli(Synthesis):
         while True:
             result = super().synthesize(max_iter, store_progress, stop_criterion, stop_iters_to_check, **options)  # type: ignore[arg-type]
             short = self.score < enough
-            interrupted = any(s is Status.INTERRUPTED for s in result.status)
-            if self._starts >= restarts or interrupted or not bool(short.any()):
+            # A start that was cut short is gone on with by the next call, not given up.
+            unfinished = any(s.code in CUT_SHORT for s, low in zip(result.status, short.tolist(), strict=True) if low)
+            if self._starts >= restarts or unfinished or not bool(short.any()):
                 return result
             self._start_again(short)
 
