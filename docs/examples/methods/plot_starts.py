@@ -81,7 +81,7 @@ fig = mm.plot.contact_sheet(torch.cat([target, *begun, blank, *found]), labels, 
 #
 # runs brick, grass and gravel at 256 x 256 on two threads, from the same three starts and with plenoptic's recommended
 # L-BFGS for a minute, and draws all curves into one figure. On two cores the default start arrived at the error that
-# plenoptic had after its 60 seconds 19 times sooner for brick, 256 times for grass and 249 times for gravel; from noise
-# it took 25 and 28 times less for grass and gravel, and did not arrive within 16 seconds for brick.
+# plenoptic had after its 60 seconds 32 times sooner for brick, 619 times for grass and 467 times for gravel, where
+# plenoptic had come to a halt; from noise it was 5, 56 and 61 times.
 
 plt.show()

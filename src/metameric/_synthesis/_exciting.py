@@ -21,7 +21,7 @@ from metameric._synthesis._synthesis import Synthesis
 from metameric.validate._probe import check, probe
 
 TRIAL = 20
-"""Iterations after which the best of several starts is chosen: ranks hardly change later."""
+"""Iterations after which the best of several starts is chosen: few beside the hundreds that follow."""
 
 
 class MostExcitingInput(Synthesis):
@@ -139,7 +139,7 @@ class MostExcitingInput(Synthesis):
             As for `Synthesis`.
         n_starts
             Noise images tried for each stimulus: after 20 iterations the best goes on, the others are dropped. Deep
-            networks have many local maxima, of which the better ones show early. Not with an initial image.
+            networks have many local maxima. Not with an initial image.
         """
         if not isinstance(n_starts, int) or n_starts < 1:
             raise InputError(f"n_starts is {n_starts!r}; expected a whole number of starts, at least 1.")

@@ -1,6 +1,6 @@
 """`metameric controversial`: stimuli that classifiers put, with confidence, into different classes."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -8,14 +8,27 @@ from metameric._core.errors import InputError
 from metameric._synthesis._controversial import ControversialStimuli
 from metameric.cli._app import app
 from metameric.cli._inputs import begin, blank, chosen_seeds, interval, several_models, whole_numbers
-from metameric.cli._options import Device, Dtype, MaxIter, ModelOption, Models, Out, Resume, Seed, Shape, Solver
-from metameric.cli._outputs import finish, new_folder, write_stimuli
+from metameric.cli._options import (
+    Context,
+    Device,
+    Dtype,
+    MaxIter,
+    ModelOption,
+    Models,
+    Out,
+    Resume,
+    Seed,
+    Shape,
+    Solver,
+)
+from metameric.cli._outputs import finish, new_folder, options_of, write_stimuli
 from metameric.io._checkpoint import Checkpoint
 from metameric.stimuli._words import solver_options
 
 
 @app.command()
 def controversial(
+    context: Context,
     models: Models,
     targets: Annotated[
         list[str], typer.Option(help="The class that each model should see: 3,7; several stimuli: 3,7 2,0.")
@@ -52,14 +65,7 @@ def controversial(
     chosen = begin(search, archive, resume, [first + i for i in range(len(wanted))], **solver_options(solver))
     search.synthesize(max_iter, progress=None, observers=[Checkpoint(archive)], restarts=restarts, enough=enough)
     write_stimuli(folder, "stimulus", search.stimulus, chosen)
-    options: dict[str, Any] = {
-        "models": models,
-        "targets": targets,
-        "image_shape": image_shape,
-        "model_option": model_option or [],
-    }
-    options |= {"readout": readout, "restarts": restarts, "enough": enough, "range": allowed_range, "seeds": chosen}
-    return finish(search, folder, {**options, "max_iter": max_iter, "device": device, "dtype": dtype, "solver": solver})
+    return finish(search, folder, options_of(context, seeds=chosen))
 
 
 def _table(targets: list[list[int]], n_models: int) -> list[list[int]]:

@@ -1,6 +1,6 @@
 """`metameric diverse`: metamers of one image that are as different as metamers can be."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -9,6 +9,7 @@ from metameric.cli._app import app
 from metameric.cli._inputs import begin, chosen_seeds, make_model
 from metameric.cli._options import (
     Color,
+    Context,
     Device,
     Dtype,
     Image,
@@ -21,13 +22,14 @@ from metameric.cli._options import (
     Seed,
     Size,
 )
-from metameric.cli._outputs import finish, new_folder, write_set
+from metameric.cli._outputs import finish, new_folder, options_of, write_set
 from metameric.io._checkpoint import Checkpoint
 from metameric.stimuli._words import read_image
 
 
 @app.command()
 def diverse(
+    context: Context,
     image: Image,
     model: Model,
     out: Out,
@@ -53,7 +55,6 @@ def diverse(
     chosen = begin(search, archive, resume, chosen)
     search.synthesize(max_iter, progress=None, observers=[Checkpoint(archive)])
     write_set(folder, "metamer", search.stimulus, chosen)
-    options: dict[str, Any] = {"image": image, "model": model, "model_option": model_option or [], "n": n, "size": size}
-    options |= {"tolerance": tolerance, "spreading": spreading, "measure": measure, "seeds": chosen, "color": color}
-    options |= {"max_iter": max_iter, "device": device, "dtype": dtype}
-    return finish(search, folder, options, {"errors": search.errors, "distances": search.distances})
+    return finish(
+        search, folder, options_of(context, seeds=chosen), {"errors": search.errors, "distances": search.distances}
+    )

@@ -1,7 +1,7 @@
 """`metameric eigendistortions`: the changes of an image that a model notices most and least."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from safetensors.torch import save
@@ -11,8 +11,8 @@ from metameric._synthesis._eigen_options import METHODS
 from metameric._synthesis._eigendistortion import Eigendistortion
 from metameric.cli._app import NOT_CONVERGED, app
 from metameric.cli._inputs import make_model
-from metameric.cli._options import Color, Device, Dtype, Image, Model, ModelOption, Out, Size
-from metameric.cli._outputs import length_of, new_folder, write_distortion
+from metameric.cli._options import Color, Context, Device, Dtype, Image, Model, ModelOption, Out, Size
+from metameric.cli._outputs import length_of, new_folder, options_of, write_distortion
 from metameric.io._atomic import replacing
 from metameric.stimuli._files import write_json
 from metameric.stimuli._words import read_image
@@ -23,6 +23,7 @@ SHOWN = 4
 
 @app.command()
 def eigendistortions(
+    context: Context,
     image: Image,
     model: Model,
     out: Out,
@@ -48,9 +49,7 @@ def eigendistortions(
     result = search.synthesize(method, k, max_iter, stop_criterion=tolerance, ends=ends, seed=seed, progress=None)
     _write_tensors(search, folder)
     _write_pictures(search, folder, length, k)
-    options: dict[str, Any] = {"image": image, "model": model, "model_option": model_option or [], "size": size}
-    options |= {"noise": noise, "scale": length, "device": device, "dtype": dtype, "color": color}
-    write_json(folder / "result.json", {**result.to_dict(), "options": options})
+    write_json(folder / "result.json", {**result.to_dict(), "options": options_of(context, scale=length)})
     typer.echo(result.summary())
     typer.echo(f"written to {folder}")
     return 0 if result.converged else NOT_CONVERGED

@@ -1,6 +1,6 @@
 """`metameric exciting`: the stimuli that drive a unit, a channel or a layer the most, or the least."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -9,14 +9,28 @@ from metameric._objective._exciting import UnitResponse
 from metameric._synthesis._exciting import MostExcitingInput
 from metameric.cli._app import app
 from metameric.cli._inputs import begin, blank, chosen_seeds, interval, make_model, whole_numbers
-from metameric.cli._options import Device, Dtype, MaxIter, Model, ModelOption, Out, Resume, Seed, Seeds, Shape, Solver
-from metameric.cli._outputs import finish, new_folder, write_stimuli
+from metameric.cli._options import (
+    Context,
+    Device,
+    Dtype,
+    MaxIter,
+    Model,
+    ModelOption,
+    Out,
+    Resume,
+    Seed,
+    Seeds,
+    Shape,
+    Solver,
+)
+from metameric.cli._outputs import finish, new_folder, options_of, write_stimuli
 from metameric.io._checkpoint import Checkpoint
 from metameric.stimuli._words import solver_options
 
 
 @app.command()
 def exciting(
+    context: Context,
     model: Model,
     image_shape: Shape,
     out: Out,
@@ -57,15 +71,7 @@ def exciting(
     chosen = begin(search, archive, resume, chosen, n_starts=starts, **solver_options(solver))
     search.synthesize(max_iter, progress=None, observers=[Checkpoint(archive)])
     write_stimuli(folder, "stimulus", search.stimulus, chosen)
-    options: dict[str, Any] = {
-        "model": model,
-        "model_option": model_option or [],
-        "image_shape": image_shape,
-        "channel": channel,
-    }
-    options |= {"unit": unit, "layer": layer, "against": against, "least": least, "mean": mean, "std": std}
-    options |= {"range": allowed_range, "seeds": chosen, "max_iter": max_iter, "device": device, "dtype": dtype}
-    return finish(search, folder, {**options, "starts": starts, "solver": solver})
+    return finish(search, folder, options_of(context, seeds=chosen))
 
 
 def _index(channel: int | None, unit: str | None, layer: bool) -> int | list[int] | None:

@@ -1,20 +1,21 @@
 """`metameric geodesic`: the straightest way from one image to another, as a model sees it."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from metameric._synthesis._geodesic import Geodesic
 from metameric.cli._app import app
 from metameric.cli._inputs import begin, make_model
-from metameric.cli._options import Color, Device, Dtype, MaxIter, Model, ModelOption, Out, Resume, Size, Solver
-from metameric.cli._outputs import finish, new_folder, write_set
+from metameric.cli._options import Color, Context, Device, Dtype, MaxIter, Model, ModelOption, Out, Resume, Size, Solver
+from metameric.cli._outputs import finish, new_folder, options_of, write_set
 from metameric.io._checkpoint import Checkpoint
 from metameric.stimuli._words import read_image, solver_options
 
 
 @app.command()
 def geodesic(
+    context: Context,
     a: Annotated[str, typer.Argument(help="Where to start: a bundled image's name or a file.")],
     b: Annotated[str, typer.Argument(help="Where to end.")],
     model: Model,
@@ -41,13 +42,4 @@ def geodesic(
     begin(search, archive, resume, [0], **solver_options(solver))
     search.synthesize(max_iter, progress=None, observers=[Checkpoint(archive)])
     write_set(folder, "frame", search.stimulus, [0])
-    options: dict[str, Any] = {
-        "a": a,
-        "b": b,
-        "model": model,
-        "model_option": model_option or [],
-        "steps": steps,
-        "size": size,
-    }
-    options |= {"conditional": conditional, "max_iter": max_iter, "device": device, "dtype": dtype, "solver": solver}
-    return finish(search, folder, {**options, "color": color}, {"optimality_gap": search.optimality_gap})
+    return finish(search, folder, options_of(context), {"optimality_gap": search.optimality_gap})

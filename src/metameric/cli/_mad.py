@@ -1,7 +1,7 @@
 """`metameric mad`: the stimuli that tell metrics apart, with the figure and the numbers."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -9,8 +9,8 @@ from metameric._core.errors import InputError
 from metameric._synthesis._mad_set import Case, MADSet
 from metameric.cli._app import NOT_CONVERGED, app
 from metameric.cli._inputs import chosen_seeds
-from metameric.cli._options import Color, Device, Dtype, Image, MaxIter, Out, Seeds, Size, Solver
-from metameric.cli._outputs import new_folder, write_stimuli
+from metameric.cli._options import Color, Context, Device, Dtype, Image, MaxIter, Out, Seeds, Size, Solver
+from metameric.cli._outputs import new_folder, options_of, write_stimuli
 from metameric.stimuli._files import write_json
 from metameric.stimuli._metrics import chosen_metrics
 from metameric.stimuli._words import read_image, solver_options
@@ -18,6 +18,7 @@ from metameric.stimuli._words import read_image, solver_options
 
 @app.command()
 def mad(
+    context: Context,
     image: Image,
     metrics: Annotated[
         list[str],
@@ -47,9 +48,7 @@ def mad(
     for case in competition.cases:
         write_stimuli(folder, _file_name(case), competition[case], chosen)
     competition.save(folder / "result.safetensors")
-    options: dict[str, Any] = {"image": image, "metrics": metrics, "noise": noise, "seeds": chosen, "size": size}
-    options |= {"max_iter": max_iter, "device": device, "dtype": dtype, "solver": solver, "color": color}
-    write_json(folder / "result.json", {**competition.to_dict(), "options": options})
+    write_json(folder / "result.json", {**competition.to_dict(), "options": options_of(context, seeds=chosen)})
     _figures(competition, folder)
     _print_table(competition)
     typer.echo(f"written to {folder}")

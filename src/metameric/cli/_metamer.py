@@ -1,6 +1,6 @@
 """`metameric metamer`: from an image to its metamer, with the numbers and a picture to judge it by."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from torch import Tensor
@@ -9,9 +9,10 @@ from metameric._core.errors import InputError
 from metameric._synthesis._metamer import Metamer
 from metameric._synthesis._start import STARTS
 from metameric.cli._app import app
-from metameric.cli._inputs import chosen_seeds, make_model
+from metameric.cli._inputs import begin, chosen_seeds, make_model
 from metameric.cli._options import (
     Color,
+    Context,
     Device,
     Dtype,
     Image,
@@ -24,13 +25,14 @@ from metameric.cli._options import (
     Size,
     Solver,
 )
-from metameric.cli._outputs import finish, new_folder, write_stimuli
+from metameric.cli._outputs import finish, new_folder, options_of, write_stimuli
 from metameric.io._checkpoint import Checkpoint
 from metameric.stimuli._words import read_image, solver_options
 
 
 @app.command()
 def metamer(
+    context: Context,
     image: Image,
     model: Model,
     out: Out,
@@ -55,16 +57,11 @@ def metamer(
     chosen = chosen_seeds(seed, seeds)
     synthesis = Metamer(target, make_model(model, model_option or [], target))
     archive = folder / "result.safetensors"
-    if resume and archive.exists():
-        synthesis.load(archive)
-        chosen = synthesis.seeds or chosen
-    else:
-        synthesis.setup(_start(initial, target, chosen), seed=chosen, **solver_options(solver))
+    start = None if resume and archive.exists() else _start(initial, target, chosen)
+    chosen = begin(synthesis, archive, resume, chosen, initial_image=start, **solver_options(solver))
     synthesis.synthesize(max_iter, tolerance=tolerance, observers=[Checkpoint(archive)])
     write_stimuli(folder, "metamer", synthesis.metamer, chosen)
-    options: dict[str, Any] = {"image": image, "model": model, "model_option": model_option or [], "size": size}
-    options |= {"seeds": chosen, "max_iter": max_iter, "tolerance": tolerance, "device": device, "dtype": dtype}
-    return finish(synthesis, folder, {**options, "initial": initial, "solver": solver})
+    return finish(synthesis, folder, options_of(context, seeds=chosen))
 
 
 def _start(initial: str, target: Tensor, seeds: list[int]) -> Tensor | str | None:

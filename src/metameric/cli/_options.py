@@ -1,9 +1,15 @@
 """Options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from typer import Context
+else:
+    # What commands are given is of the class that typer's own, made for annotations, derives from.
+    Context = typer.Context.__base__
 
 Image = Annotated[str, typer.Argument(help="A bundled image's name or a file.")]
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]

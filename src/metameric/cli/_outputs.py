@@ -11,6 +11,7 @@ from torch import Tensor
 
 from metameric._core.errors import InputError
 from metameric.cli._app import NOT_CONVERGED
+from metameric.cli._options import Context
 from metameric.io._png import save_png
 from metameric.stimuli._files import write_json
 
@@ -27,6 +28,14 @@ def new_folder(path: Path) -> Path:
     if not os.access(path, os.W_OK):
         raise InputError(f"--out {path} cannot be written to.")
     return path
+
+
+def options_of(context: Context, **settled: Any) -> dict[str, Any]:
+    """Return all options of a command, for the record: as given, or as they were `settled` in the run."""
+    given = {name: value for name, value in context.params.items() if name not in ("out", "resume")}
+    if "seeds" in settled:
+        given.pop("seed", None)
+    return {**given, **settled}
 
 
 def write_stimuli(folder: Path, name: str, stimuli: Tensor, labels: list[int]) -> None:

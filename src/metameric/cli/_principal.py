@@ -1,6 +1,6 @@
 """`metameric principal`: the changes of an image that separate several models the best."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -9,6 +9,7 @@ from metameric.cli._app import app
 from metameric.cli._inputs import begin, chosen_seeds, several_models
 from metameric.cli._options import (
     Color,
+    Context,
     Device,
     Dtype,
     Image,
@@ -21,13 +22,14 @@ from metameric.cli._options import (
     Size,
     Solver,
 )
-from metameric.cli._outputs import finish, length_of, new_folder, write_distortion
+from metameric.cli._outputs import finish, length_of, new_folder, options_of, write_distortion
 from metameric.io._checkpoint import Checkpoint
 from metameric.stimuli._words import read_image, solver_options
 
 
 @app.command()
 def principal(
+    context: Context,
     image: Image,
     models: Models,
     out: Out,
@@ -56,14 +58,5 @@ def principal(
     for i, pair in enumerate(search.distortions):
         for name, distortion in zip("ab", pair, strict=True):
             write_distortion(folder, f"{i}{name}", target, distortion[None], length)
-    options: dict[str, Any] = {
-        "image": image,
-        "models": models,
-        "model_option": model_option or [],
-        "k": k,
-        "ridge": ridge,
-    }
-    options |= {"restarts": restarts, "scale": length, "seeds": chosen, "size": size, "max_iter": max_iter}
-    options |= {"device": device, "dtype": dtype, "solver": solver, "color": color}
     numbers = {"variance": search.variance, "log_ratios": search.log_ratios, "thresholds": search.thresholds}
-    return finish(search, folder, options, numbers)
+    return finish(search, folder, options_of(context, scale=length, seeds=chosen), numbers)

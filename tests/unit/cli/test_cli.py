@@ -218,3 +218,16 @@ def test_interrupt_writes_what_there_is(tmp_path):
     assert "interrupted" in output
     assert json.loads((tmp_path / "out" / "result.json").read_text())["status"] == ["interrupted"]
     assert (tmp_path / "out" / "metamer.png").is_file()
+
+
+def test_every_option_is_on_record(tmp_path):
+    command = ["metamer", "camera", "--model", "Identity", "--size", "16", "--seed", "1", "--max-iter", "3"]
+    assert run([*command, "--color", "--out", str(tmp_path)]) == 0
+    options = json.loads((tmp_path / "result.json").read_text())["options"]
+    assert {"image": "camera", "model": "Identity", "size": 16, "seeds": [1], "max_iter": 3, "color": True}.items() <= (
+        options.items()
+    )
+    assert {"tolerance", "device", "dtype", "initial", "solver", "model_option"} <= set(options)
+    assert run(["eigendistortions", "camera", "--model", "Gaussian", "--size", "16", "--out", str(tmp_path)]) in (0, 3)
+    options = json.loads((tmp_path / "result.json").read_text())["options"]
+    assert {"k", "method", "ends", "tolerance", "noise", "scale", "seed", "max_iter"} <= set(options)

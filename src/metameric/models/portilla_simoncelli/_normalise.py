@@ -12,6 +12,7 @@ import torch
 from numpy import ndarray
 from torch import Tensor
 
+from metameric._core.linear import constants
 from metameric.models.portilla_simoncelli._layout import Layout, Scale
 from metameric.models.portilla_simoncelli._slots import Slots
 
@@ -141,7 +142,7 @@ class Normalisation:
             *positions, scale = np.array(self._variances, dtype=np.int64).reshape(-1, 4).T
             marginal = np.arange(len(scale)) < self._marginal
             floors = np.stack([16.0**scale, 1e-6 * marginal])
-            with torch.inference_mode(False):
+            with constants():
                 moments, factors, constant = self._statistics[:3], self._statistics[3:5], self._statistics[5]
                 tables = np.concatenate([*positions, *moments]), np.concatenate(factors), constant
                 where = [torch.as_tensor(table, device=like.device) for table in tables]

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from metameric._core.linear import constants
+
 Key = tuple[str, int]
 EXPONENTS = {"highpass": 2, "third": 3, "fourth": 4, "uu": 2, "aa": 2}
 
@@ -89,7 +91,7 @@ class Slots:
                 if name in ("au", "uu"):
                     forward[index[..., self.orientations :]] *= 2 if name == "au" else 4
                 backward[index] = forward[index] * EXPONENTS.get(name, 1)
-            with torch.inference_mode(False):
+            with constants():
                 weights = torch.as_tensor(np.stack([forward, backward]), device=like.device, dtype=like.dtype)
                 self._weights[key] = weights
         return self._weights[key]
