@@ -159,8 +159,7 @@ class Store:
             stem = f"images/{slug(trial.image.label)}_{trial.shape[1]}x{trial.shape[2]}_{shown[:8]}"
             kinds = ["png8", *(kind for kind in specification.files if kind == "png16")]
             image = trial.image.load()
-            self._written[known] = {kind: self._png(f"{stem}_{FILE_BITS[kind]}bit.png", image, display, kind)
-                                    for kind in kinds}  # fmt: skip
+            self._written[known] = {k: self._png(f"{stem}_{FILE_BITS[k]}bit.png", image, display, k) for k in kinds}
         return self._written[known]
 
     def _png(self, name: str, image: Tensor, display: Display, kind: str) -> dict[str, str]:
