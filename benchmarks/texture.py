@@ -121,8 +121,11 @@ def draw(path: Path) -> None:
             axis.loglog(*zip(*[(max(t, 0.05), e) for t, e in curve], strict=True), label=label)
         if picture in MATLAB:
             axis.plot(15, MATLAB[picture], "k*", label="MATLAB, 50 iterations")
-        axis.set(title=picture, xlabel="seconds", ylabel="error of the statistics")
-    axes[0, 0].legend(frameon=False)
+        axis.set(title=picture, xlabel="seconds")
+    axes[0, 0].set_ylabel("error of the statistics")
+    figure.legend(
+        *axes[0, 0].get_legend_handles_labels(), loc="upper center", ncols=5, frameon=False, bbox_to_anchor=(0.5, 0)
+    )
     figure.savefig(path, dpi=120, bbox_inches="tight")
 
 
