@@ -24,6 +24,7 @@ project = "metameric"
 author = "The metameric developers"
 release = version = metameric.__version__
 extensions = [
+    "breaks",
     "command_line",
     "mathtext",
     "reference",
@@ -49,8 +50,18 @@ html_theme_options = {"show_toc_level": 2, "navigation_with_keys": True}
 html_math_renderer = "mathtext"
 html_css_files = ["metameric.css"]
 html_title = "metameric"
-# Pages without pages below them would have an empty column.
-_LEAVES = ("start", "choose", "stimuli", "command-line", "extend", "from-plenoptic", "guarantees")
+# Pages without pages below them would have an empty column; the code and the pictures of the gallery want the room.
+_LEAVES = (
+    "index",
+    "gallery/**",
+    "start",
+    "choose",
+    "stimuli",
+    "command-line",
+    "extend",
+    "from-plenoptic",
+    "guarantees",
+)
 html_sidebars = {page: [] for page in _LEAVES}
 exclude_patterns = ["_build", "examples", "api/generated/.placeholder"]
 suppress_warnings = ["config.cache"]
@@ -72,6 +83,7 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "show_memory": False,
     "min_reported_time": 1e9,
+    "capture_repr": (),  # what a script prints, and not what its last line happens to return
     "copyfile_regex": r".*\.rst",
 }
 nitpicky = False

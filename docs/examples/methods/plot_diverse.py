@@ -58,7 +58,7 @@ even, odd = pair(exciting.stimulus[0]).T
 phases = torch.atan2(odd, even).rad2deg() % 360
 order = phases.argsort()
 labels = [f"{float(p):.0f} degrees" for p in phases[order]]
-fig = mm.plot.contact_sheet(exciting.stimulus[0][order], labels, columns=6, zoom=3)
+fig = mm.plot.contact_sheet(exciting.stimulus[0][order], labels, columns=3, zoom=4)
 
 # %%
 # Seeds fall where they fall. In the matrix of distances the set has its nearest neighbours all equally far.
@@ -96,7 +96,7 @@ metamers = mm.DiverseMetamers(image, front_end, 4, spreading=100)
 metamers.setup(seed=0)
 print(metamers.synthesize(progress=False))
 fig = mm.plot.contact_sheet(
-    torch.cat([image, metamers.stimulus[0]]), ["target", *[f"metamer {i}" for i in range(4)]], columns=5, zoom=3
+    torch.cat([image, metamers.stimulus[0]]), ["target", *[f"metamer {i}" for i in range(4)]], columns=3, zoom=3
 )
 fig = compare_distances(metamers)
 
@@ -113,7 +113,7 @@ samples = mm.DiverseMetamers(grass, texture, 3, tolerance=0.01, spreading=100)
 samples.setup(seed=0)
 print(samples.synthesize(progress=False))
 fig = mm.plot.contact_sheet(
-    torch.cat([grass, samples.stimulus[0]]), ["grass", *[f"metamer {i}" for i in range(3)]], columns=4, zoom=3
+    torch.cat([grass, samples.stimulus[0]]), ["grass", *[f"metamer {i}" for i in range(3)]], columns=2, zoom=3
 )
 fig = compare_distances(samples)
 

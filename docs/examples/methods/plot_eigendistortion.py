@@ -16,6 +16,8 @@ the Fisher information, and the extremes over unit vectors are its first and las
 has pixels and is never written down: only its products with vectors are.
 """
 
+# sphinx_gallery_thumbnail_number = 2
+
 import matplotlib.pyplot as plt
 import torch
 

@@ -53,7 +53,7 @@ phases = mm.MostExcitingInput(complex_cell, (4, 1, 32, 32), mean=0.5, std=0.15)
 phases.setup(seed=0)
 phases.synthesize(progress=False)
 images = torch.cat([even[None, None] * 4 + 0.5, simple.stimulus, phases.stimulus])
-fig = mm.plot.contact_sheet(images, ["filter", "simple", *[f"complex, seed {i}" for i in range(4)]], columns=6, zoom=3)
+fig = mm.plot.contact_sheet(images, ["filter", "simple", *[f"complex, seed {i}" for i in range(4)]], columns=3, zoom=4)
 print("responses of the complex cell:", complex_cell(phases.stimulus))
 
 # %%

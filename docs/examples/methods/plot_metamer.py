@@ -20,6 +20,8 @@ where :math:`f` is the model, :math:`L` a loss and :math:`P` a penalty, by defau
 #
 # Luminance gain control, as in the retina: centre-surround filters whose output is divided by local luminance.
 
+# sphinx_gallery_thumbnail_number = 3
+
 import matplotlib.pyplot as plt
 import torch
 
@@ -56,7 +58,7 @@ mm.plot.radial_spectrum({"target": image, "metamer": metamer.metamer, "start": s
 several = mm.Metamer(image, model)
 several.setup(seed=[1, 2, 3])
 several.synthesize(progress=False)
-fig = mm.plot.contact_sheet(torch.cat([image, several.metamer]), ["target", "seed 1", "seed 2", "seed 3"], columns=4)
+fig = mm.plot.contact_sheet(torch.cat([image, several.metamer]), ["target", "seed 1", "seed 2", "seed 3"], columns=2)
 
 # %%
 # A texture

@@ -25,7 +25,7 @@ noisy = image + noise * (level**0.5 / noise.square().mean().sqrt())
 contrast = image + (image.mean() - image) * (level / image.var(correction=0)) ** 0.5
 distorted = {"blur": blurred, "noise": noisy, "less contrast": contrast}
 
-fig = mm.plot.contact_sheet(torch.cat([image, *distorted.values()]), ["image", *distorted], columns=4, zoom=1)
+fig = mm.plot.contact_sheet(torch.cat([image, *distorted.values()]), ["image", *distorted], columns=2, zoom=1)
 print(f"{'':<14}{'mse':>10}{'1 - ssim':>10}{'1-ms_ssim':>10}{'nlpd':>10}")
 for name, other in distorted.items():
     values = [

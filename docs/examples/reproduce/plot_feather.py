@@ -29,7 +29,7 @@ for layer in layers:
     error, unrelated = (float(result.figures[k]) for k in ("relative_error", "unrelated_error"))
     print(f"{layer:<7} {result.status[0]!s:<11} relative error {error:.4f}, of an unrelated image {unrelated:.2f}")
     metamers.append(metamer.metamer)
-fig = mm.plot.contact_sheet(torch.cat([image, *metamers]), ["image", *layers], columns=6, zoom=2, as_rgb=True)
+fig = mm.plot.contact_sheet(torch.cat([image, *metamers]), ["image", *layers], columns=3, zoom=2, as_rgb=True)
 
 # %%
 # The paper's test of a metamer
