@@ -43,6 +43,7 @@ templates_path = ["_templates"]
 html_static_path = ["_static"]
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
+toc_object_entries_show_parents = "hide"
 napoleon_numpy_docstring = True
 default_role = "code"
 html_theme = "pydata_sphinx_theme"
