@@ -18,7 +18,9 @@ Model = Annotated[
     typer.Option(help="A built-in model, or your own as module:attribute or file.py:attribute.", show_default=False),
 ]
 Models = Annotated[list[str], typer.Option(help="Two or more: built-in models, or your own as module:attribute.")]
-ModelOption = Annotated[list[str] | None, typer.Option(help="key=value; may be repeated.")]
+ModelOption = Annotated[
+    list[str] | None, typer.Option(help="key=value; may be repeated. layer=NAME: a layer of a network.")
+]
 Shape = Annotated[str, typer.Option(help="Of a stimulus: height,width or channels,height,width.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of the starting noise.")]
 Seeds = Annotated[str | None, typer.Option(help="Several starts: 0-7 or 0,2,5.")]

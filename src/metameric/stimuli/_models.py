@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from metameric._core.errors import InputError, MissingFileError, ModelError, NearestNameError
+from metameric.stimuli._networks import layer_of, layer_options, same_random_state
 
 # What the built-in models need beyond their own defaults to be of use on an image of this shape.
 BUILT_IN: dict[str, Callable[[tuple[int, ...]], dict[str, Any]]] = {
@@ -28,9 +29,14 @@ BUILT_IN: dict[str, Callable[[tuple[int, ...]], dict[str, Any]]] = {
 
 
 def make_model(name: str, options: Mapping[str, Any], stimulus: Tensor) -> Callable[..., Tensor]:
-    """Return a built-in model by name or one's own by ``module:attribute``, on the stimulus's device and dtype."""
+    """Return a built-in model by name or one's own by ``module:attribute``, on the stimulus's device and dtype.
+
+    The options `layer`, `mean` and `std` of a network that does not take them itself choose a layer, or several, and
+    the normalisation of its input.
+    """
     given = dict(options)
-    model = _own_model(name, given) if ":" in name else _built_in(name, given, stimulus)
+    with same_random_state():
+        model = _own_model(name, given) if ":" in name else _built_in(name, given, stimulus)
     if isinstance(model, nn.Module):
         model = model.eval().to(device=stimulus.device, dtype=stimulus.dtype)
     return model
@@ -57,12 +63,17 @@ def _built_in(name: str, given: dict[str, Any], stimulus: Tensor) -> nn.Module:
 def _own_model(name: str, given: dict[str, Any]) -> Callable[..., Tensor]:
     where, _, attribute = name.partition(":")
     found = own_attribute(own_module(where, name), attribute, name)
+    if not callable(found):
+        raise ModelError(f"{name} is a {type(found).__name__}; expected a model, a class or a function.")
+    layer = layer_options(found, given)
+    return layer_of(_made(found, name, given), name, layer)
+
+
+def _made(found: Callable[..., Any], name: str, given: dict[str, Any]) -> Callable[..., Tensor]:
     if isinstance(found, nn.Module):
         if given:
             raise InputError(f"{name} is a model already made; options need a class or a function that makes one.")
         return found
-    if not callable(found):
-        raise ModelError(f"{name} is a {type(found).__name__}; expected a model, a class or a function.")
     # A function of one argument is itself a model; any other one makes a model.
     if not inspect.isclass(found) and not given and _n_required(found) == 1:
         return found

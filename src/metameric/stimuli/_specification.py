@@ -36,7 +36,7 @@ class ModelEntry(Entry):
     name: str
     options: dict[str, Any] = Field(default_factory=dict)
     grid: dict[str, list[Any]] = Field(default_factory=dict, description="options, with several values of each")
-    layers: list[str] = Field(default_factory=list, description="one model per layer, given as option `layer`")
+    layers: list[str] = Field(default_factory=list, description="one model per layer: option `layer`")
     label: str | None = None
 
     @field_validator("name")
