@@ -1,9 +1,12 @@
 """The base of operations with derivatives of their own."""
 
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 try:
     from torch._C import _are_functorch_transforms_active as _transforming
@@ -36,3 +39,29 @@ def unrecorded() -> AbstractContextManager[Any]:
     """
     guard: AbstractContextManager[Any] = getattr(torch._C, "_AutoDispatchBelowAutograd", nullcontext)()
     return guard
+
+
+def are_plain(*tensors: Tensor) -> bool:
+    """Tell whether nothing but a gradient can be asked for: no function transform, no tangent, no subclass."""
+    return all(
+        type(t) in (Tensor, nn.Parameter)
+        and not torch._C._functorch.is_functorch_wrapped_tensor(t)
+        and forward_ad.unpack_dual(t).tangent is None
+        for t in tensors
+    )
+
+
+def stepwise_gradient(
+    function: Callable[..., Tensor], inputs: Sequence[Tensor], needed: Sequence[bool], gradient: Tensor
+) -> tuple[Tensor | None, ...]:
+    """Differentiate `function`, which automatic differentiation sees through, where inputs need a gradient.
+
+    For operations whose written gradient cannot itself be differentiated.
+    """
+    create = torch.is_grad_enabled()
+    with torch.enable_grad():
+        # Each a tensor of its own, for several may be the same.
+        own = [x.view_as(x) for x in inputs]
+        wanted = [x for x, need in zip(own, needed, strict=True) if need]
+        found = iter(torch.autograd.grad(function(*own), wanted, gradient, create_graph=create))
+    return tuple(next(found) if need else None for need in needed)

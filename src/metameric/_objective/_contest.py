@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from metameric._core.batched import each
+from metameric._core.fixed import Fixed
 
 Role = int | Tensor
 """Which of the metrics: one for all problems, or one per problem, (batch,)."""
@@ -14,32 +15,37 @@ Role = int | Tensor
 
 @dataclass(frozen=True)
 class Contest:
-    """Which metrics compare the stimuli with `image`, and what each is there for, per problem.
+    """Which metrics compare the stimuli with the image `fixed`, and what each is there for, per problem.
 
     `sign` is 1 where the optimised metric is to be small and -1 where it is to be large; `level` is the value at which
     the reference metric is to stay.
     """
 
     metrics: tuple[Callable[..., Tensor], ...]
-    image: Tensor
+    fixed: Fixed
     optimized: Role
     reference: Role
     sign: Tensor
     level: Tensor
 
+    @property
+    def image(self) -> Tensor:
+        """What the stimuli are compared with, (batch, ...)."""
+        return self.fixed.batch
+
     def optimized_value(self, x: Tensor) -> Tensor:
         """Return the optimised metric, (batch,)."""
-        return _by_role(self.metrics, self.optimized, x, self.image)
+        return _by_role(self.metrics, self.optimized, x, self.fixed)
 
     def reference_value(self, x: Tensor) -> Tensor:
         """Return the reference metric, (batch,)."""
-        return _by_role(self.metrics, self.reference, x, self.image)
+        return _by_role(self.metrics, self.reference, x, self.fixed)
 
     def rows(self, index: Tensor) -> "Contest":
         """Restrict to some of the problems."""
         return replace(
             self,
-            image=self.image[index],
+            fixed=self.fixed.rows(index),
             optimized=_some(self.optimized, index),
             reference=_some(self.reference, index),
             sign=self.sign[index],
@@ -51,17 +57,22 @@ def _some(role: Role, index: Tensor) -> Role:
     return role if isinstance(role, int) else role[index]
 
 
-def _by_role(metrics: tuple[Callable[..., Tensor], ...], role: Role, x: Tensor, image: Tensor) -> Tensor:
+def _by_role(metrics: tuple[Callable[..., Tensor], ...], role: Role, x: Tensor, fixed: Fixed) -> Tensor:
     if isinstance(role, int):
-        return each(metrics[role])(x, image)
+        return _compared(metrics[role], x, fixed)
     values = x.new_zeros(x.shape[0])
     for k, metric in enumerate(metrics):
         index = (role == k).nonzero()[:, 0]
         if index.numel() == role.numel():
-            return each(metric)(x, image)
+            return _compared(metric, x, fixed)
         if index.numel():
-            values = values.index_copy(0, index, each(metric)(x[index], image[index]))
+            values = values.index_copy(0, index, _compared(metric, x[index], fixed.rows(index)))
     return values
+
+
+def _compared(metric: Callable[..., Tensor], x: Tensor, fixed: Fixed) -> Tensor:
+    with fixed.known():
+        return each(metric)(x, fixed.batch)
 
 
 def growth(contest: Contest, x: Tensor) -> Tensor:

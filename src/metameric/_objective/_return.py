@@ -1,6 +1,7 @@
 """The way back to a level set of a metric: along the ray from the image, by a safeguarded secant search."""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +13,43 @@ from metameric._objective._contest import Contest, growth
 
 TOLERANCE = 1e-3
 """How far the held metric may be from its level, relative to it."""
+
+
+class Landed(NamedTuple):
+    """Stimuli with the value of the reference metric, (batch,), and its gradient."""
+
+    x: Tensor
+    value: Tensor
+    normal: Tensor
+
+    @classmethod
+    def at(cls, contest: Contest, x: Tensor) -> "Landed":
+        """Evaluate the metric where the stimuli are."""
+        return _Visit(contest, x).landed()
+
+    def take(self, index: Tensor) -> "Landed":
+        """Return some of the problems."""
+        return self if index.numel() == self.value.numel() else Landed(*(field[index] for field in self))
+
+    def put(self, index: Tensor, other: "Landed") -> "Landed":
+        """Return a copy in which the problems `index`, sorted, are those of `other`."""
+        if index.numel() == self.value.numel():
+            return other
+        return Landed(*(mine.index_copy(0, index, its) for mine, its in zip(self, other, strict=True)))
+
+
+class _Visit:
+    """An evaluation of the reference metric that can be differentiated afterwards, where it turns out to be wanted."""
+
+    def __init__(self, contest: Contest, x: Tensor) -> None:
+        self._x = x.detach().requires_grad_()
+        with torch.enable_grad():
+            self._graph = contest.reference_value(self._x)
+        self.value = self._graph.detach()
+
+    def landed(self) -> Landed:
+        (normal,) = torch.autograd.grad(self._graph.sum(), self._x)
+        return Landed(self._x.detach(), self.value, normal)
 
 
 @dataclass(frozen=True)
@@ -33,40 +71,49 @@ class Return:
         """Return where pixels are free to move to both sides."""
         return (x > self.low) & (x < self.high)
 
+    def expecting(self, growth: Tensor) -> "Return":
+        """Return a search with another first guess of the power, where that is one that a metric can have."""
+        return replace(self, power=torch.where(_usual(growth), growth.to(self.power), self.power))
+
     def rows(self, index: Tensor) -> "Return":
         """Restrict to some of the problems."""
         return replace(self, power=self.power[index])
 
-    @torch.no_grad()
-    def __call__(self, contest: Contest, x: Tensor) -> Tensor:
+    def __call__(self, contest: Contest, x: Tensor) -> Landed:
         """Return stimuli on the level set; where there are none on the ray, a problem comes back off the level."""
         x = x.detach().clamp(self.low, self.high)
         found, done = self._search(contest, x, self.inside(x))
         if bool(done.all()):
             return found
         again = (~done).nonzero()[:, 0]
-        everything = torch.ones_like(x[again], dtype=torch.bool)
-        second, _ = self.rows(again)._search(contest.rows(again), x[again], everything)
-        return found.index_copy(0, again, second)
+        part, start = contest.rows(again), x[again]
+        second, reached = self.rows(again)._search(part, start, torch.ones_like(start, dtype=torch.bool))
+        lost = (~reached).nonzero()[:, 0]
+        if lost.numel():
+            second = second.put(lost, Landed.at(part.rows(lost), start[lost]))
+        return found.put(again, second)
 
-    def _search(self, contest: Contest, x: Tensor, movable: Tensor) -> tuple[Tensor, Tensor]:
+    def _search(self, contest: Contest, x: Tensor, movable: Tensor) -> tuple[Landed, Tensor]:
         """Search along the rays, moving only some pixels; return the stimuli and where the level was met."""
-        found = x.clone()
+        found = Landed(x, contest.level, torch.zeros_like(x))
         step = _Secant(self.power)
         pending = torch.arange(x.shape[0], device=x.device)
         done = torch.zeros_like(pending, dtype=torch.bool)
         part, trial = contest, x
         for _ in range(self.max_evaluations):
-            excess = (part.reference_value(trial) / part.level).log()
+            visited = _Visit(part, trial)
+            excess = (visited.value / part.level).log()
             near = excess.abs() <= self.tolerance
-            found[pending[near]] = trial[near]
-            done[pending[near]] = True
+            if bool(near.any()):
+                # The evaluation that meets the level is also the one that is differentiated.
+                found = found.put(pending[near], visited.landed().take(near.nonzero()[:, 0]))
+                done[pending[near]] = True
             go_on = ~near & torch.isfinite(excess) & ~step.leads_away(pending, excess.double())
             pending = pending[go_on]
             if pending.numel() == 0:
                 break
             scale = step(pending, excess[go_on].double()).to(x.dtype)
-            part = contest.rows(pending)
+            part = contest if pending.numel() == x.shape[0] else contest.rows(pending)
             image, start = part.image, x[pending]
             scaled = (image + spread(scale, x) * (start - image)).clamp(self.low, self.high)
             trial = torch.where(movable[pending], scaled, start)
@@ -79,7 +126,7 @@ def scaled_to(contest: Contest, start: Tensor, value: Number | Tensor, bounds: t
     if not bool((level > 0).all()):
         raise InputError(f"reference_value is {value}; expected more than 0.")
     contest = replace(contest, level=level)
-    scaled = Return(growth(contest, start), *bounds, tolerance=1e-5)(contest, start)
+    scaled = Return(growth(contest, start), *bounds, tolerance=1e-5)(contest, start).x
     with torch.no_grad():
         off = (contest.reference_value(scaled) / level - 1).abs()
     if not bool((off <= TOLERANCE).all()):
@@ -88,6 +135,10 @@ def scaled_to(contest: Contest, start: Tensor, value: Number | Tensor, bounds: t
             "%); expected a value that it can take within the allowed range."
         )
     return scaled
+
+
+def _usual(slope: Tensor) -> Tensor:
+    return (slope > 0.05) & (slope < 50)
 
 
 class _Secant:
@@ -110,7 +161,7 @@ class _Secant:
         """Take in the excess found at the last scale of the problems `i`, and return the scale to try next."""
         at = self.at[i]
         slope = (excess - self.excess[i]) / (at - self.before[i])
-        slope = torch.where((slope > 0.05) & (slope < 50), slope, self.slope[i])
+        slope = torch.where(_usual(slope), slope, self.slope[i])
         low = torch.where(excess < 0, at, self.low[i])
         high = torch.where(excess > 0, at, self.high[i])
         following = at + (-excess / slope).clamp(-1, 1)

@@ -48,3 +48,21 @@ class Placing(Objective, Protocol):
     def place(self, x: Tensor) -> Tensor:
         """Return the stimuli on the set that belong to `x`."""
         ...
+
+
+@runtime_checkable
+class Landing(Placing, Protocol):
+    """An objective that has already evaluated much of itself by the time a stimulus is in its place."""
+
+    def land(self, x: Tensor) -> tuple[Tensor, Terms]:
+        """Return the stimuli in their places, and what they are worth there, differentiable if `x` asks for it."""
+        ...
+
+
+@runtime_checkable
+class Guided(Objective, Protocol):
+    """An objective that finds its way faster with what is known where a step starts."""
+
+    def from_point(self, parts: Mapping[str, Tensor]) -> Objective:
+        """Return the objective for evaluations near a point with these parts."""
+        ...

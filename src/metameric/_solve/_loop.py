@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from metameric._core.tensors import norm, spread
-from metameric._objective._terms import Control, Objective
+from metameric._objective._terms import Control, Guided, Objective
 from metameric._solve._constraint import FREE, Constraint, Curved
 from metameric._solve._interrupt import interruptible
 from metameric._solve._observe import Observer
@@ -156,6 +156,8 @@ class _Loop:
             where = _positions(active, run.active, run.codes.numel())
             run.memory, run.active = self.solver.select(run.memory, where, point), active
         view = objective if everything else objective.rows(active)
+        if isinstance(view, Guided):
+            view = view.from_point(point.parts)
         evaluate = Evaluate(view, active.numel(), active.device, self.batch_size)
         step = self.solver.step(evaluate, point, run.memory, self.constraint)
         length = torch.zeros_like(run.point.total)

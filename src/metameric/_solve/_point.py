@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from metameric._objective._terms import Objective, Placing
+from metameric._objective._terms import Landing, Objective, Placing
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,11 @@ class Evaluate:
 
     def _piece(self, x: Tensor, index: Tensor) -> Point:
         objective = self.objective if index.numel() == self.counts.numel() else self.objective.rows(index)
-        if isinstance(objective, Placing):
+        if isinstance(objective, Placing) and not isinstance(objective, Landing):
             x = objective.place(x)
         x = x.detach().requires_grad_()
         with torch.enable_grad():
-            terms = objective(x)
+            x, terms = objective.land(x) if isinstance(objective, Landing) else (x, objective(x))
             (gradient,) = torch.autograd.grad(terms.total.sum(), x)
         parts = {name: value.detach() for name, value in terms.parts.items()}
         return Point(x.detach(), terms.total.detach(), parts, gradient)

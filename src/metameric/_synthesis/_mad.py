@@ -8,6 +8,7 @@ from torch import Tensor
 
 from metameric._core.batched import each
 from metameric._core.errors import InputError
+from metameric._core.fixed import Fixed
 from metameric._core.types import Number
 from metameric._objective._contest import Contest
 from metameric._synthesis._competition import Competition
@@ -68,7 +69,7 @@ class MADCompetition(Competition):
 
     def _contest(self, image: Tensor, level: Tensor) -> Contest:
         sign = torch.full_like(level, 1.0 if self._minmax == "min" else -1.0)
-        return Contest(self._metrics, image, 0, 1, sign, level)
+        return Contest(self._metrics, Fixed(image), 0, 1, sign, level)
 
     def _per_problem(self, per_image: Tensor) -> Tensor:
         return per_image

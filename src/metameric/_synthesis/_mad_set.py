@@ -9,6 +9,7 @@ from torch import Tensor
 
 from metameric._core.batched import name_of
 from metameric._core.errors import InputError, StateError
+from metameric._core.fixed import Fixed
 from metameric._core.types import Number
 from metameric._objective._contest import Contest
 from metameric._solve._loop import Run
@@ -84,7 +85,7 @@ class MADSet(Competition):
         optimized = column([self._names.index(case.optimized) for case in cases])
         reference = column([self._names.index(case.reference) for case in cases])
         sign = column([1 if case.minmax == "min" else -1 for case in cases]).to(image.dtype)
-        return Contest(self._metrics, image, optimized, reference, sign, level)
+        return Contest(self._metrics, Fixed(image), optimized, reference, sign, level)
 
     def _per_problem(self, per_image: Tensor) -> Tensor:
         return per_image.repeat(len(self.cases), *(1,) * (per_image.ndim - 1))

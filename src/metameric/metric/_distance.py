@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from metameric._core.batched import each, name_of
+from metameric._core.fixed import recall
 from metameric._core.types import Metric, Model
 
 # Keeps the slope of the root finite where two representations are equal.
@@ -68,7 +69,8 @@ class _ModelMetric:
         return ((self.model(img1) - self.model(img2)).square().mean() + _EPSILON).sqrt()
 
     def each(self, img1: Tensor, img2: Tensor) -> Float[Tensor, " batch"]:
-        return ((self.model(img1) - self.model(img2)).square().flatten(1).mean(1) + _EPSILON).sqrt()
+        second = recall(img2, self, self.model)
+        return ((self.model(img1) - second).square().flatten(1).mean(1) + _EPSILON).sqrt()
 
     def __repr__(self) -> str:
         return f"model_metric_factory({name_of(self.model)})"

@@ -4,11 +4,10 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
-from torch.autograd import forward_ad
+from torch import Tensor
 
 from metameric._core.errors import InputError
-from metameric._core.functions import Function
+from metameric._core.functions import Function, are_plain, stepwise_gradient
 from metameric._core.types import Number
 from metameric.metric._per_image import per_image
 from metameric.process._image_pairs import matched_images, warn_outside_unit_range
@@ -71,17 +70,7 @@ def nlpd(img1: Images, img2: Images, epsilon: Number = 1e-10) -> Float[Tensor, "
 
 def _squares(img1: Tensor, img2: Tensor) -> Float[Tensor, "band batch channel"]:
     """Mean square of the difference of two batches in each band."""
-    return _Squares.apply(img1, img2)[0] if _are_plain(img1, img2) else _differentiable(img1, img2)
-
-
-def _are_plain(*tensors: Tensor) -> bool:
-    """Tell whether nothing but a gradient can be asked for: no function transform, no tangent, no subclass."""
-    return all(
-        type(t) in (Tensor, nn.Parameter)
-        and not torch._C._functorch.is_functorch_wrapped_tensor(t)
-        and forward_ad.unpack_dual(t).tangent is None
-        for t in tensors
-    )
+    return _Squares.apply(img1, img2)[0] if are_plain(img1, img2) else _differentiable(img1, img2)
 
 
 def _differentiable(img1: Tensor, img2: Tensor) -> Float[Tensor, "band batch channel"]:
@@ -115,8 +104,8 @@ class _Squares(Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor, _: None) -> tuple[Tensor | None, ...]:
         images = ctx.saved_tensors
-        if torch.is_grad_enabled() or not _are_plain(gradient):
-            return _differentiable_gradient(images, ctx.needs_input_grad, gradient)
+        if torch.is_grad_enabled() or not are_plain(gradient):
+            return stepwise_gradient(_differentiable, images, ctx.needs_input_grad, gradient)
         out: list[Tensor | None] = [None, None]
         for k, (image, pyramid) in enumerate(zip(images, ctx.pyramids, strict=True)):
             if ctx.needs_input_grad[k]:
@@ -139,15 +128,3 @@ def _analyses(img1: Tensor, img2: Tensor) -> tuple[Analysis, Analysis]:
 
 def _count(band: Tensor) -> int:
     return band.shape[-2] * band.shape[-1]
-
-
-def _differentiable_gradient(
-    images: tuple[Tensor, ...], needed: tuple[bool, ...], gradient: Tensor
-) -> tuple[Tensor | None, ...]:
-    create = torch.is_grad_enabled()
-    with torch.enable_grad():
-        # Each a tensor of its own, for both may be the same image.
-        own = [image.view_as(image) for image in images]
-        wanted = [image for image, need in zip(own, needed, strict=True) if need]
-        found = iter(torch.autograd.grad(_differentiable(*own), wanted, gradient, create_graph=create))
-    return tuple(next(found) if need else None for need in needed)

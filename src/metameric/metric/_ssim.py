@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
@@ -10,9 +9,10 @@ from torch import Tensor
 from metameric._core.errors import InputError
 from metameric._core.types import Number
 from metameric.metric._per_image import per_image
+from metameric.metric._similarity import BOTH, STRUCTURE, WEIGHTED, mean_similarity
 from metameric.process._image_pairs import matched_images, warn_outside_unit_range
 from metameric.process._power import positive_power
-from metameric.process._ssim import similarity_maps, warn_small_images
+from metameric.process._ssim import warn_small_images
 
 Images = Float[Tensor, "_ _ height width"]
 PerPlane = Float[Tensor, "batch channel"]
@@ -68,14 +68,7 @@ def ssim(img1: Images, img2: Images, weighted: bool = False, pad: str | bool = F
     img1, img2 = matched_images(img1, img2, "ssim")
     warn_outside_unit_range("ssim", img1, img2)
     warn_small_images("ssim", img1)
-    luminance, structure, weight = similarity_maps(img1, img2, weighted=weighted, pad_mode=pad)
-    if weight is None:
-        return (luminance * structure).mean((-2, -1))
-    total = weight.sum((-2, -1))
-    # Without any contrast in either image all windows count the same.
-    uniform = total.detach() <= 0
-    weight = torch.where(uniform[..., None, None], torch.ones_like(weight), weight)
-    return (luminance * structure * weight).sum((-2, -1)) / weight.sum((-2, -1))
+    return mean_similarity(img1, img2, WEIGHTED if weighted else BOTH, pad)
 
 
 @per_image
@@ -131,11 +124,10 @@ def ms_ssim(
     warn_small_images("ms_ssim", img1, len(powers))
     value = img1.new_ones(img1.shape[:2])
     for scale, power in enumerate(powers, start=1):
-        luminance, structure, _ = similarity_maps(img1, img2)
-        if scale == len(powers):
-            return value * positive_power((luminance * structure).mean((-2, -1)), power)
-        value = value * positive_power(structure.mean((-2, -1)), power)
-        img1, img2 = (F.avg_pool2d(image, 2, ceil_mode=True) for image in (img1, img2))
+        last = scale == len(powers)
+        value = value * positive_power(mean_similarity(img1, img2, BOTH if last else STRUCTURE), power)
+        if not last:
+            img1, img2 = (F.avg_pool2d(image, 2, ceil_mode=True) for image in (img1, img2))
     return value
 
 

@@ -1,20 +1,15 @@
 """Maps of local structural similarity."""
 
 import warnings
-from functools import lru_cache
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from metameric._core.errors import InputError
-from metameric._core.linear import linear_map
-from metameric.process._filters import circular_gaussian2d
 from metameric.process._image_pairs import matched_images, warn_outside_unit_range
-from metameric.process._padding import PAD_MODES, Pads, pad
-from metameric.process._stencil import Stencil, column_stencil, gather, row_stencil, scatter
+from metameric.process._ssim_window import WINDOW_SIZE, Window
 
-WINDOW_SIZE, WINDOW_STD = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2
 
 Images = Float[Tensor, "_ _ height width"]
@@ -78,19 +73,18 @@ def similarity_maps(
 
     Moments are taken about the mean of each image, which keeps float32 from cancelling.
     """
-    window = min(WINDOW_SIZE, img1.shape[-2], img1.shape[-1])
-    if pad_mode is not False:
-        img1, img2 = (_pad(image, window, pad_mode) for image in (img1, img2))
+    window = Window.of(img1, pad_mode)
+    img1, img2 = window.pad(img1), window.pad(img2)
     centre1, centre2 = (image.detach().mean((-2, -1), keepdim=True) for image in (img1, img2))
     img1, img2 = img1 - centre1, img2 - centre2
     square1, square2, product = img1.square(), img2.square(), img1 * img2
     if weighted:
-        mean1, mean2, power1, power2, joint = _window_means([img1, img2, square1, square2, product], window)
+        mean1, mean2, power1, power2, joint = window.means(img1, img2, square1, square2, product)
         var1, var2 = power1 - mean1.square(), power2 - mean2.square()
         weight = torch.log((1 + var1 / C2) * (1 + var2 / C2))
         variances = var1 + var2
     else:
-        mean1, mean2, power, joint = _window_means([img1, img2, square1 + square2, product], window)
+        mean1, mean2, power, joint = window.means(img1, img2, square1 + square2, product)
         weight, variances = None, power - (mean1.square() + mean2.square())
     structure = (2 * (joint - mean1 * mean2) + C2) / (variances + C2)
     mean1, mean2 = mean1 + centre1, mean2 + centre2
@@ -114,38 +108,3 @@ def warn_small_images(name: str, image: Tensor, n_scales: int = 1) -> None:
             UserWarning,
             stacklevel=3,
         )
-
-
-def _pad(image: Tensor, window: int, mode: str | bool) -> Tensor:
-    if mode not in PAD_MODES:
-        raise InputError(f"pad is {mode!r}; expected False or one of {', '.join(map(repr, PAD_MODES))}.")
-    before, after = (window - 1) // 2, window // 2
-    pads: Pads = ((before, after), (before, after))
-    return pad(image, pads, str(mode))
-
-
-@lru_cache(maxsize=16)
-def _window(size: int) -> tuple[Stencil, Stencil]:
-    taps = circular_gaussian2d((size, 1), torch.tensor(WINDOW_STD, dtype=torch.float64)).flatten().tolist()
-    return column_stencil(taps), row_stencil(taps)
-
-
-# Above this many values the maps outgrow the fast memory of a processor and are filtered one after the other.
-STACK_LIMIT = 2**15
-
-
-def _window_means(maps: list[Tensor], window: int) -> list[Tensor]:
-    if maps[0].numel() > STACK_LIMIT and maps[0].device.type == "cpu":
-        return [_window_mean(m, window) for m in maps]
-    return list(_window_mean(torch.stack(maps), window).unbind())
-
-
-def _window_mean(x: Tensor, window: int) -> Tensor:
-    down, along = _window(window)
-    height, width = x.shape[-2:]
-    rows = height - window + 1
-    return linear_map(
-        x,
-        lambda x: gather(gather(x, down), along),
-        lambda y: scatter(scatter(y, along, (rows, width)), down, (height, width)),
-    )

@@ -5,6 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from metameric._core.fixed import Fixed
 from metameric._objective._contest import Contest, growth
 from metameric._objective._held import Held
 from metameric._objective._return import Return
@@ -33,7 +34,7 @@ def make(reference, low: float = -torch.inf, high: float = torch.inf, tolerance:
     start = image + 0.3 * torch.randn(2, 5, generator=rng, dtype=torch.float64)
     start = start.clamp(low, high)
     level = reference(start, image)
-    contest = Contest((quadratic(5, 0), reference), image, 0, 1, torch.tensor([1.0, -1.0]).double(), level)
+    contest = Contest((quadratic(5, 0), reference), Fixed(image), 0, 1, torch.tensor([1.0, -1.0]).double(), level)
     back = Return(growth(contest, start), low, high, tolerance, max_evaluations=40)
     return Held(contest, penalize_range, 0.0, back), start
 
@@ -104,7 +105,7 @@ def test_value_hardly_depends_on_the_tolerance() -> None:
 def test_a_stimulus_that_cannot_be_brought_back_is_refused() -> None:
     held, start = make(saturating)
     unreachable = Contest(
-        held.contest.metrics, held.contest.image, 0, 1, held.contest.sign, torch.full((2,), 1.5).double()
+        held.contest.metrics, held.contest.fixed, 0, 1, held.contest.sign, torch.full((2,), 1.5).double()
     )
     point = Evaluate(Held(unreachable, penalize_range, 0.0, held.back), 2, start.device)(start)
     assert point.total.isnan().all()
@@ -114,7 +115,9 @@ def test_roles_may_differ_between_problems() -> None:
     held, start = make(quadratic(5, 1))
     one, two = held.contest.metrics
     image = held.contest.image
-    mixed = Contest((one, two), image, torch.tensor([0, 1]), torch.tensor([1, 0]), held.contest.sign, torch.ones(2))
+    mixed = Contest(
+        (one, two), Fixed(image), torch.tensor([0, 1]), torch.tensor([1, 0]), held.contest.sign, torch.ones(2)
+    )
     values = mixed.optimized_value(start), mixed.reference_value(start)
     torch.testing.assert_close(values[0], torch.stack([one(start, image)[0], two(start, image)[1]]))
     torch.testing.assert_close(values[1], torch.stack([two(start, image)[0], one(start, image)[1]]))
@@ -125,10 +128,53 @@ def test_roles_may_differ_between_problems() -> None:
 def test_trade_off_is_the_weighted_sum() -> None:
     held, start = make(quadratic(5, 1))
     level = held.contest.level * 0.9
-    contest = Contest(held.contest.metrics, held.contest.image, 0, 1, held.contest.sign, level)
+    contest = Contest(held.contest.metrics, held.contest.fixed, 0, 1, held.contest.sign, level)
     terms = TradeOff(contest, 7.0, penalize_range, 0.5)(start + 1)
     optimized, reference = (m(start + 1, contest.image) for m in contest.metrics)
     penalty = torch.stack([penalize_range(row) for row in start + 1])
     wanted = contest.sign * optimized + 7 * (reference - level) ** 2 + 0.5 * penalty
     torch.testing.assert_close(terms.total, wanted)
     torch.testing.assert_close(terms.parts["stray"], (reference / level - 1).abs())
+
+
+def test_landing_evaluates_the_reference_no_more_often_than_placing() -> None:
+    held, start = make(fourth_power, tolerance=3e-4)
+    calls = []
+
+    def counted(x: Tensor, y: Tensor) -> Tensor:
+        calls.append(len(x))
+        return fourth_power(x, y)
+
+    counted.each = counted
+    held = replace(held, contest=replace(held.contest, metrics=(held.contest.metrics[0], counted)))
+    placed = held.place(start + 0.05)
+    placing = len(calls)
+    x, terms = held.land((start + 0.05).requires_grad_())
+    assert len(calls) == 2 * placing
+    assert torch.equal(x, placed)
+    again = held(placed.clone().requires_grad_())
+    torch.testing.assert_close(terms.total, again.total)
+
+
+def test_a_guided_return_takes_fewer_evaluations() -> None:
+    held, start = make(fourth_power, tolerance=1e-6)
+    parts = Evaluate(held, 2, start.device)(start).parts
+    u = start - held.contest.image
+    exact = torch.autograd.functional.jvp(
+        lambda s: fourth_power(held.contest.image + s * u, held.contest.image).log(),
+        torch.tensor(1.0).double(),
+        torch.tensor(1.0).double(),
+    )[1]
+    torch.testing.assert_close(parts["growth"], exact)
+    counts = []
+    for view in (replace(held, back=held.back.expecting(torch.full((2,), 2.0).double())), held.from_point(parts)):
+        calls = []
+
+        def counted(x: Tensor, y: Tensor, calls: list[int] = calls) -> Tensor:
+            calls.append(len(x))
+            return fourth_power(x, y)
+
+        counted.each = counted
+        replace(view, contest=replace(view.contest, metrics=(view.contest.metrics[0], counted))).place(1.02 * start)
+        counts.append(sum(calls))
+    assert counts[1] < counts[0]

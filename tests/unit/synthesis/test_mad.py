@@ -232,3 +232,19 @@ def test_global_random_state_is_left_alone() -> None:
     mad = mm.MADCompetition(mm.data.image("camera", size=32), dissimilarity(), mm.metric.mse, "max")
     mad.synthesize(2, progress=False)
     assert torch.equal(torch.rand(1), wanted)
+
+
+def test_a_model_sees_the_image_once() -> None:
+    seen = []
+
+    class Model(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            seen.append(x.detach().clone())
+            return torch.tanh(x)
+
+    image = mm.data.image("camera", size=32)
+    mad = mm.MADCompetition(image, mm.metric.mse, mm.metric.model_metric_factory(Model()), "max")
+    mad.setup(0.1, seed=0)
+    seen.clear()
+    mad.synthesize(3, progress=False)
+    assert sum(torch.equal(x, image) for x in seen) == 1
