@@ -12,6 +12,7 @@ from torch.autograd import forward_ad
 
 from metameric._core.batched import name_of
 from metameric._core.errors import InputError, InputTypeError, ModelError
+from metameric._core.layers import ConstantLayers
 from metameric._core.random import generator
 from metameric._core.tensors import dot, norm, rows
 from metameric._core.types import Batch
@@ -75,7 +76,7 @@ class Jacobian:
         self.model = model
         self.image = image.detach()
         self._input = self.image.clone().requires_grad_()
-        with torch.enable_grad():
+        with torch.enable_grad(), ConstantLayers():
             self._output = flatten_response(model(self._input))
         self.response = self._output.detach()
         self.mode = self._choose(mode)

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from metameric._core.errors import InputError
+from metameric._solve._inner import inner, lengths
 from metameric._solve._status import Status
 
 Vectors = Float[Tensor, "_ n"]
@@ -43,7 +44,7 @@ class Subspace:
         """Begin with the span of some vectors."""
         basis = orthonormal(start, start[:0])
         images = operator(basis)
-        gram = (basis @ images.mT).double()
+        gram = inner(basis, images)
         return cls(basis, images, (gram + gram.mT) / 2, basis.shape[0])
 
     def expand(self, directions: Vectors, operator: Operator) -> bool:
@@ -53,8 +54,8 @@ class Subspace:
             return False
         images = operator(new)
         # The operator is symmetric only up to rounding; the mean of both products is the better estimate.
-        cross = ((self.basis @ images.mT).double() + (self.images @ new.mT).double()) / 2
-        gram = torch.cat([torch.cat([self.gram, cross], 1), torch.cat([cross.mT, (new @ images.mT).double()], 1)])
+        cross = (inner(self.basis, images) + inner(self.images, new)) / 2
+        gram = torch.cat([torch.cat([self.gram, cross], 1), torch.cat([cross.mT, inner(new, images)], 1)])
         self.basis, self.images = appended(self.basis, new), appended(self.images, images)
         self.gram = (gram + gram.mT) / 2
         self.products += new.shape[0]
@@ -62,7 +63,7 @@ class Subspace:
 
     def shrink(self, rotation: Float[Tensor, "m kept"]) -> None:
         """Keep the span of some combinations of the basis."""
-        overlap = (self.basis @ self.basis.mT).double()
+        overlap = inner(self.basis, self.basis)
         # One Newton step to the nearest orthonormal basis: rounding would add up from one restart to the next.
         exact = rotation.mT @ (1.5 * torch.eye(overlap.shape[0]).to(overlap) - 0.5 * overlap)
         turn = exact.to(self.basis)
@@ -106,11 +107,11 @@ class Eigenpairs:
 def orthonormal(vectors: Vectors, against: Vectors) -> Vectors:
     """Make vectors orthonormal to each other and to an orthonormal set; those that depend on others are dropped."""
     drop = 100 * torch.finfo(vectors.dtype).eps
-    lengths = torch.linalg.vector_norm(vectors, dim=1)
-    vectors = vectors[torch.isfinite(lengths) & (lengths > 0)]
-    vectors = vectors / torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+    length = lengths(vectors)
+    usable = torch.isfinite(length) & (length > 0)
+    vectors = vectors[usable] / length[usable, None]
     for repeat in range(5):
-        vectors = vectors - (vectors @ against.mT) @ against
+        vectors = vectors - inner(vectors, against).to(against) @ against
         vectors, least = _gram_schmidt(vectors, drop)
         # Where much was taken away, what is left still holds rounding errors: go on until nothing more is.
         if vectors.shape[0] == 0 or (repeat and least > 0.99):
@@ -126,8 +127,8 @@ def _gram_schmidt(vectors: Vectors, drop: float) -> tuple[Vectors, float]:
     for v in vectors:
         if kept:
             block = torch.stack(kept)
-            v = v - (block @ v) @ block
-        length = torch.linalg.vector_norm(v)
+            v = v - inner(block, v[None]).to(block)[:, 0] @ block
+        length = lengths(v[None])[0]
         if bool(length > drop):
             kept.append(v / length)
             least = torch.minimum(least, length)
@@ -250,7 +251,7 @@ class _Search:
 
     def certified(self, status: Status) -> Eigenpairs:
         """Return the pairs with residuals from products of their own, free of what rounding did to the subspace."""
-        vectors = self.vectors / torch.linalg.vector_norm(self.vectors, dim=1, keepdim=True)
+        vectors = self.vectors / lengths(self.vectors)[:, None]
         vectors = vectors * _sign(vectors)
         images = self.operator(vectors)
         values = torch.linalg.vecdot(vectors, images)

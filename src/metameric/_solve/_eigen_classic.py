@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from metameric._solve._eigen import Eigenpairs, Operator, Vectors, Watch
+from metameric._solve._inner import inner
 from metameric._solve._status import Status
 
 
@@ -60,7 +61,7 @@ def randomized_svd(operator: Operator, start: Vectors, k: int, q: int) -> Vector
 def rayleigh_ritz(operator: Operator, vectors: Vectors, tolerance: float, scale: float | None) -> Eigenpairs:
     """Turn orthonormal vectors into the best eigenpairs of their span, largest first, with residuals."""
     images = operator(vectors)
-    gram = (vectors @ images.mT).double()
+    gram = inner(vectors, images)
     values, turn = torch.linalg.eigh((gram + gram.mT) / 2)
     rotation = turn.flip(1).mT.to(vectors)
     vectors, images, values = rotation @ vectors, rotation @ images, values.flip(0).to(vectors)

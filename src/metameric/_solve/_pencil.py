@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from metameric._solve._eigen import Operator, Vectors, appended, orthonormal
+from metameric._solve._inner import inner
 
 MAX_BASIS, KEPT = 40, 8
 
@@ -31,7 +32,7 @@ class Pencil:
         """Begin with the span of some vectors, made orthogonal to others."""
         basis = orthonormal(start, against)
         images = [operator(basis) for operator in operators]
-        return cls(operators, against, basis, images, [_symmetric(basis @ i.mT) for i in images])
+        return cls(operators, against, basis, images, [_symmetric(inner(basis, i)) for i in images])
 
     def expand(self, directions: Vectors) -> bool:
         """Add what is new in some directions; return whether anything was."""
@@ -41,8 +42,8 @@ class Pencil:
             return False
         for i, operator in enumerate(self.operators):
             image = operator(new)
-            cross, gram = (self.basis @ image.mT).double(), self.grams[i]
-            corner = (new @ image.mT).double()
+            cross, gram = inner(self.basis, image), self.grams[i]
+            corner = inner(new, image)
             self.grams[i] = _symmetric(torch.cat([torch.cat([gram, cross], 1), torch.cat([cross.mT, corner], 1)]))
             self.images[i] = appended(self.images[i], image)
         self.basis = appended(self.basis, new)
@@ -54,8 +55,8 @@ class Pencil:
         rounding = torch.finfo(self.basis.dtype).eps * b.diagonal().amax()
         factor = torch.linalg.cholesky(b + rounding * torch.eye(len(b)).to(b))
         half = torch.linalg.solve_triangular(factor, a, upper=False)
-        inner = torch.linalg.solve_triangular(factor, half.mT, upper=False)
-        values, turn = torch.linalg.eigh(_symmetric(inner))
+        whole = torch.linalg.solve_triangular(factor, half.mT, upper=False)
+        values, turn = torch.linalg.eigh(_symmetric(whole))
         return values, torch.linalg.solve_triangular(factor.mT, turn, upper=True)
 
     def shrink(self, combinations: Float[Tensor, "m kept"]) -> None:

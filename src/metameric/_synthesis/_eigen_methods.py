@@ -120,6 +120,9 @@ def exact(problem: Problem, k: int | None, upper_only: bool) -> Extremes:
 def certified(problem: Problem, options: Options, watch: Watch) -> Extremes:
     """Both ends by the subspace method, in float64 where rounding keeps float32 from the tolerance."""
     k = options.k
+    if options.upper_only:
+        top = _search(problem, "largest", problem.noise(k, options.seed), None, None, options, watch)
+        return Extremes(top, torch.arange(k, device=top.values.device), float(top.values[0]))
     probes = problem.noise(k + PROBES, options.seed)
     space = Subspace.spanned(probes, problem.operator)
     tolerance = problem.tolerance if options.stop_criterion is None else options.stop_criterion
@@ -127,8 +130,6 @@ def certified(problem: Problem, options: Options, watch: Watch) -> Extremes:
     inverse = RoughInverse(to_images, from_images, space.basis.clone(), space.images.clone(), tolerance)
     top = _search(problem, "largest", space, None, None, options, watch)
     largest, n = float(top.values[0]), problem.coordinates.size
-    if options.upper_only:
-        return Extremes(top, torch.arange(k, device=top.values.device), largest)
     if problem.has_few_responses and k <= n - problem.fisher.response_size:
         bottom = blind(problem, probes[:k], tolerance, largest, options, watch)
         return Extremes(join(top, bottom.reversed()), _end_ranks(n, k, top.values.device), largest)
