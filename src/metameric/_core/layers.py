@@ -32,6 +32,9 @@ class ConstantLayers(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Compute one function of PyTorch."""
         kwargs = kwargs or {}
+        if torch.compiler.is_compiling():
+            # Compiled models have derivatives of their own.
+            return func(*args, **kwargs)
         if func in _CONVOLUTIONS:
             return _convolve(func, *args, **kwargs)
         if func is functional.batch_norm:

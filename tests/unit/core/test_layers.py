@@ -116,6 +116,14 @@ def test_function_transforms_inside_a_model_go_their_own_way():
     torch.testing.assert_close(product, torch.func.jvp(model, (one,), (one,))[1])
 
 
+@pytest.mark.parametrize("prepare", [torch.fx.symbolic_trace, lambda model: torch.compile(model, backend="eager")])
+def test_traced_and_compiled_models_are_treated_as_they_were(prepare):
+    model, x = network(2), noise(2, 4, 9, 8)
+    jacobian, plain = Jacobian(prepare(model), x), Jacobian(model, x)
+    assert jacobian.mode == "reverse"
+    torch.testing.assert_close(jacobian.jvp(x), plain.jvp(x))
+
+
 def test_stimuli_without_a_batch_and_complex_ones_go_their_own_way():
     model = randomised(nn.Conv2d(4, 2, 3))
     x = noise(4, 9, 8).requires_grad_()
