@@ -112,6 +112,14 @@ def test_foreign_safetensors(tmp_path):
     refused(tmp_path / "weights", "not one that metameric wrote")
 
 
+@pytest.mark.parametrize("change", [lambda t: t.pop("run.x"), lambda t: t.update(more=torch.zeros(2))])
+def test_tensors_other_than_the_header_lists(path, change):
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path, header(path)[0]["__metadata__"])
+    refused(path, "its tensors are not those that its header lists")
+
+
 def test_other_kind_of_metameric_file(path):
     rewrite(path, lambda d: d.update(kind="stimulus set"))
     refused(path, "holds a 'stimulus set'; expected a 'synthesis'")
@@ -235,6 +243,13 @@ def test_plenoptic_file_without_its_content(tmp_path):
 def test_another_object(path, other, message):
     said = refused(path, message, synthesis=other())
     assert "raise_on_checks=False" in said
+
+
+def test_the_largest_difference_is_named(path):
+    other = make()
+    image = other.image.clone()
+    image[0, 2] += 0.125
+    refused(path, r"image: the values differ by up to 0\.125", synthesis=mm.Metamer(image, other.model))
 
 
 def test_same_name_with_another_behaviour(path):

@@ -36,7 +36,7 @@ class Subspace:
     basis: Vectors
     images: Vectors
     gram: Float[Tensor, "m m"]
-    products: int = 0
+    products: int
     residuals: list[Tensor] = field(default_factory=list)
 
     @classmethod

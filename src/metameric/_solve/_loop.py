@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -31,11 +31,11 @@ class Run:
     point: Point
     trace: Trace
     codes: Tensor
-    iteration: int = 0
-    active: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.long))
-    memory: Memory = field(default_factory=dict)
-    control: Control = field(default_factory=dict)
-    counts: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.long))
+    iteration: int
+    active: Tensor
+    memory: Memory
+    control: Control
+    counts: Tensor
 
     @property
     def x(self) -> Tensor:

@@ -20,7 +20,7 @@ class Stencil(NamedTuple):
 
     taps: tuple[tuple[int, int, float], ...]
     size: tuple[int, int]
-    step: tuple[int, int] = (1, 1)
+    step: tuple[int, int]
 
     def parts(self, x: Tensor, rows: int, columns: int) -> list[tuple[Tensor, float]]:
         """Pair the part of `x` that each weight meets with the weight."""

@@ -12,6 +12,7 @@ import metameric as mm
 from metameric._core.errors import FileError
 from metameric._solve._status import Status
 from metameric._solve._stop import Never
+from metameric.io._plenoptic_optim import saved_solver
 
 po = pytest.importorskip("plenoptic")
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -104,6 +105,15 @@ def test_metamer_goes_on_as_it_would_have_there(tmp_path, setup):
     assert torch.equal(again.metamer, here.metamer)
 
 
+def test_an_optimizer_is_made_with_the_rate_that_it_began_with(tmp_path):
+    plenoptic_metamer(6, **OPTIMIZERS["Adam-StepLR"]).save(str(tmp_path / "a.pt"))
+    content = torch.load(tmp_path / "a.pt", weights_only=True)
+    begun = content["_optimizer"][1]["param_groups"][0]["initial_lr"]
+    solver = saved_solver(content)
+    assert solver.optimizer_kwargs["lr"] == begun > content["_optimizer"][1]["param_groups"][0]["lr"]
+    assert solver.scheduler_kwargs == OPTIMIZERS["Adam-StepLR"]["scheduler_kwargs"]
+
+
 def test_a_batch_is_read_whole(tmp_path):
     there = plenoptic_metamer(5, batch=3)
     there.save(str(tmp_path / "a.pt"))
@@ -183,6 +193,10 @@ def test_metamer_ctf(tmp_path):
     assert here.scales_timing["coarse"] == list(there.scales_timing["coarse"])
     here.synthesize(6, True, change_scale_criterion=None, ctf_iters_to_check=2, stop=Never(), progress=False)
     assert list(here.scales) == ["all"]
+    here.save(tmp_path / "ours")
+    again = mm.MetamerCTF(image(), Scaled(), coarse_to_fine="separate")
+    again.load(tmp_path / "ours")
+    assert torch.equal(again.losses, here.losses)
     with pytest.raises(FileError, match="coarse_to_fine: found 'separate', expected 'together'"):
         mm.MetamerCTF(image(), Scaled()).load(tmp_path / "a.pt")
 

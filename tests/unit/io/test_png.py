@@ -10,6 +10,7 @@ import torch
 from skimage.metrics import structural_similarity
 
 from metameric.io import save_png
+from metameric.io._png import encode_drawing
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -67,6 +68,14 @@ def test_smooth_pictures_are_the_same_at_both_depths(tmp_path):
         save_png(tmp_path / f"{bits}.png", image, bits)
     a, b = (iio.imread(tmp_path / f"{bits}.png").astype(float) for bits in (8, 16))
     assert structural_similarity(a, b, channel_axis=2, data_range=255) > 0.999
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_drawings_come_back_with_their_resolution(channels, rng):
+    pixels = torch.randint(256, (5, 7, channels), generator=rng, dtype=torch.uint8).numpy()
+    encoded = encode_drawing(pixels, dpi=200)
+    np.testing.assert_array_equal(iio.imread(encoded), pixels)
+    assert iio.immeta(encoded)["dpi"] == pytest.approx((200, 200), abs=0.02)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ import metameric as mm
 from metameric._core.errors import InputError, StateError
 from metameric._solve._constraint import Box
 from metameric._solve._lbfgs import LBFGS
+from metameric._solve._observe import Snapshots
 from metameric._solve._stop import Never
+from metameric.io._run import snapshots_from_tree, snapshots_to_tree
 
 RUN = {"progress": False, "stop": Never()}
 
@@ -203,3 +205,8 @@ def test_weights_of_the_model_are_not_in_the_file(tmp_path):
     make(model=model).save(tmp_path / "a")
     # The representation of the target and of the test stimulus are; 300 000 weights are not.
     assert (tmp_path / "a").stat().st_size < 4 * (300_000 + 2 * 50_000)
+
+
+def test_a_run_that_was_saved_before_its_first_stimulus_was_stored_is_read():
+    empty = snapshots_from_tree(snapshots_to_tree(Snapshots(3)))
+    assert (empty.every, empty.images, empty.iterations) == (3, [], [])

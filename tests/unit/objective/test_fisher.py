@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from metameric._core.errors import InputError, InputTypeError, ModelError
-from metameric._objective import _jacobian
+from metameric._objective import _fisher, _jacobian
 from metameric._objective._coordinates import Coordinates
 from metameric._objective._fisher import FisherInformation
 from metameric._objective._jacobian import Jacobian, flatten_response
@@ -98,6 +98,14 @@ def test_contradicting_derivatives_are_refused():
         Jacobian(lambda x: Wrong.apply(x), image())
 
 
+def test_derivatives_that_contradict_each_other_for_one_stimulus_are_refused():
+    def model(x):
+        return torch.cat([Squares.apply(x[:1]), Wrong.apply(x[1:])])
+
+    with pytest.raises(ModelError, match="contradict"):
+        Jacobian(model, image(2))
+
+
 def test_a_constant_response_has_no_information():
     x = image()
     fisher = FisherInformation(lambda x: torch.ones(2, 3, dtype=D), x)
@@ -138,6 +146,17 @@ def test_the_noise_enters_as_its_inverse_covariance():
     torch.testing.assert_close(fisher.to_dense()[0], 4 * torch.linalg.inv(covariance))
     poisson = FisherInformation(lambda x: 2 * x, x, PoissonNoise(3.0))
     torch.testing.assert_close(poisson.to_dense()[0].diagonal(), (4 / (6 * x)).flatten())
+
+
+def test_variances_of_one_value_per_response_and_per_stimulus():
+    change = torch.arange(1.0, 7).reshape(2, 3)
+    assert torch.equal(AdditiveNoise(torch.tensor([4.0])).whiten(change, change), change / 4)
+    one = torch.tensor([1.0, 2.0, 4.0])
+    assert torch.equal(AdditiveNoise(one).whiten(change, change), change / one)
+    each = torch.stack([one, 3 * one])
+    assert torch.equal(AdditiveNoise(each).whiten(change, change), change / each)
+    several = torch.cat([change, change + 1])
+    assert torch.equal(AdditiveNoise(each).whiten(several, several), several / torch.cat([each, each]))
 
 
 def test_noise_that_does_not_suit_is_refused():
@@ -186,6 +205,16 @@ def test_wrong_shapes_and_sizes_are_named():
     with pytest.raises(InputError, match="products only"):
         FisherInformation(lambda x: x, torch.rand(1, 1, 256, 256)).to_dense()
     assert "2 x 25 x 25" in repr(fisher)
+
+
+def test_the_largest_matrices_are_made_and_none_larger(monkeypatch):
+    fisher = FisherInformation(lambda x: x[:, :3], torch.rand(2, 10))
+    for make, numbers in ((fisher.to_dense, 2 * 10 * 10), (fisher.jacobian, 2 * 10 * 3)):
+        monkeypatch.setattr(_fisher, "_LARGEST_DENSE", numbers)
+        fisher.to_dense(torch.zeros(2, 3, 10)) if make == fisher.to_dense else fisher.jacobian()
+        monkeypatch.setattr(_fisher, "_LARGEST_DENSE", numbers - 1)
+        with pytest.raises(InputError, match="products only"):
+            make()
 
 
 def test_random_state_is_left_alone():

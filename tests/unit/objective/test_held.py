@@ -49,6 +49,20 @@ def test_place_meets_the_level() -> None:
         assert (ratio - ratio[:, :1]).abs().max() < 1e-12  # along the ray
 
 
+def test_the_level_is_met_where_a_metric_rises_in_a_steep_step() -> None:
+    """There the secant points out of the bracket."""
+
+    def stepped(x: Tensor, y: Tensor) -> Tensor:
+        distance = torch.linalg.vector_norm(x - y, dim=1).log()
+        return (distance + 2 * torch.atan(8 * (distance - 0.3))).exp()
+
+    levels = torch.logspace(-1, 1, 60, dtype=torch.float64)
+    image, start = torch.zeros(60, 3, dtype=torch.float64), torch.eye(3, dtype=torch.float64)[:1].repeat(60, 1)
+    contest = Contest((stepped,), image, 0, 0, torch.ones(60), levels)
+    found = Return(growth(contest, start))(contest, start)
+    torch.testing.assert_close(stepped(found, image), levels, rtol=3e-4, atol=0)
+
+
 def test_place_within_bounds_keeps_pixels_at_a_bound() -> None:
     held, start = make(fourth_power, 0.0, 1.0)
     image = held.contest.image

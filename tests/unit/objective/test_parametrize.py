@@ -1,5 +1,6 @@
 """Parametrisations of stimuli, and what a path does where the model sees no change."""
 
+import pytest
 import torch
 
 import metameric as mm
@@ -19,6 +20,15 @@ def test_colour_axes_are_orthonormal_and_the_first_is_grey(rng):
     grey = along_axes(image.mean(1, keepdim=True).expand(1, 3, 8, 8))
     assert grey[:, 1:].abs().max() < 1e-6
     assert grey[:, 0].abs().max() > 1
+
+
+@pytest.mark.parametrize("decay", [0, 1, 2])
+def test_white_parameters_give_images_of_the_same_variance_whatever_the_decay(decay, rng):
+    fourier = mm.FourierPixels(16, 12, decay=decay)
+    weights = torch.fft.rfft2(fourier(torch.ones(1, 1, 16, 7, 2) / 2**0.5), norm="ortho").abs()
+    gain = torch.fft.rfft2(fourier(torch.stack([torch.ones(1, 1, 16, 7), torch.zeros(1, 1, 16, 7)], -1)), norm="ortho")
+    torch.testing.assert_close(gain.real.square().mean(), torch.tensor(1.0))
+    assert weights[0, 0, 1, 0] / weights[0, 0, 2, 0] == pytest.approx(2.0**decay, rel=1e-4)
 
 
 def test_a_path_along_which_nothing_changes_for_the_model_is_not_jerky():

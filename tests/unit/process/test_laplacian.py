@@ -34,6 +34,11 @@ def test_bands_are_differences_of_blurs(way, scale_filter):
     torch.testing.assert_close(low, image)
 
 
+def test_one_scale_is_the_image_itself():
+    (only,) = mm.process.LaplacianPyramid(1)(rand(1, 1, 5, 4))
+    torch.testing.assert_close(only, rand(1, 1, 5, 4))
+
+
 @pytest.mark.parametrize("size", [(9, 12), (11, 9)])
 def test_derivatives_of_the_pyramid(way, size):
     image, pyramid = rand(1, 1, *size).requires_grad_(), mm.process.LaplacianPyramid(3)

@@ -92,6 +92,7 @@ def test_root_mean_square(n):
         return bank.root_mean_square(x, "reflect")
 
     torch.testing.assert_close(function(image), bank(image.square(), "reflect").sqrt())
+    torch.testing.assert_close(function(image[0]), function(image)[0])
     assert torch.autograd.gradcheck(function, image, check_forward_ad=True, check_batched_grad=True)
     assert torch.autograd.gradgradcheck(function, image)
     mapped = torch.func.vmap(lambda x: function(x[None])[0])(image)

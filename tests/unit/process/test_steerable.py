@@ -164,6 +164,32 @@ def test_description_agrees_with_the_filters():
     assert [b.angle for b in bands[:4]] == [0, 45, 90, 135]
 
 
+def half_width(values, step):
+    """Where values that fall from a peak first cross its half, by linear interpolation."""
+    i = int((values > values[0] / 2).int().argmin())
+    return step * (i - float((values[0] / 2 - values[i]) / (values[i - 1] - values[i])))
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.parametrize("order", [1, 3])
+def test_widths_are_those_of_the_filters_to_a_hundredth(order, scale):
+    pyramid = Pyramid((256, 256), order=order, is_complex=True)
+    band = next(b for b in pyramid.describe_bands() if (b.scale, b.orientation) == (scale, 0))
+    spectrum = pyramid.filters("fourier")[scale][0]
+    frequencies = torch.fft.fftshift(torch.fft.fftfreq(256, dtype=torch.float64))
+    positions = torch.arange(0, 30, 0.05, dtype=torch.float64)
+    waves = torch.exp(2j * torch.pi * positions[:, None] * frequencies)
+    along, across = ((waves @ spectrum.sum(dim)).abs() for dim in (0, 1))
+    assert 2 * half_width(along, 0.05) == pytest.approx(band.extent_along, rel=0.01)
+    assert 2 * half_width(across, 0.05) == pytest.approx(band.extent_across, rel=0.01)
+    # Along a ring the amplitude depends on the orientation alone.
+    radius = torch.hypot(frequencies[:, None], frequencies)
+    angle = torch.rad2deg(torch.atan2(frequencies[:, None], frequencies).abs())
+    ring = (radius - band.peak_frequency).abs() < 0.002
+    passed = angle[ring & (spectrum.abs() > spectrum.abs().max() / 2)]
+    assert 2 * float(passed.max()) == pytest.approx(band.orientation_bandwidth, rel=0.1)
+
+
 def test_description_in_degrees_of_visual_angle():
     pyramid = Pyramid((64, 64), order=0)
     pixels, degrees = pyramid.describe_bands()[0], pyramid.describe_bands(pixels_per_degree=20)[0]

@@ -11,6 +11,7 @@ SPHERES = {
     "mean": mm.ContrastSphere(0.4, 0.3),
     "free mean": mm.ContrastSphere(None, 0.3),
     "mask": mm.ContrastSphere(0.5, 0.2, MASK),
+    "free mean in a mask": mm.ContrastSphere(None, 0.3, MASK),
     "nearly binary": mm.ContrastSphere(0.5, 0.49),
 }
 

@@ -1,5 +1,6 @@
 import os
 import signal
+import time
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from metameric._solve._lbfgs import LBFGS
 from metameric._solve._loop import minimise
 from metameric._solve._observe import Observer, Snapshots
 from metameric._solve._status import Status
-from metameric._solve._stop import Below, Never, Plateau, SmallChange
+from metameric._solve._stop import Below, Never, Plateau, SmallChange, Stationary
 from metameric._solve._torch_optim import TorchOptim
 from metameric._solve._trace import Trace
 
@@ -128,6 +129,41 @@ class TestEverySolver:
         assert torch.allclose(together.x[1:2], alone.x, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "options"),
+    [
+        (torch.optim.Adam, {"lr": 0.05}),
+        (torch.optim.SGD, {"lr": 1e-4, "momentum": 0.9}),
+        (torch.optim.LBFGS, {"line_search_fn": "strong_wolfe", "max_iter": 3}),
+        (torch.optim.LBFGS, {"lr": 1e-3, "max_iter": 4}),
+    ],
+)
+def test_optimizers_of_torch_go_the_way_they_go_by_themselves(optimizer, options):
+    run = minimise(rosenbrock(1), start(1), solver=TorchOptim(optimizer, options), stop=Never(), max_iter=12)
+    x = start(1).requires_grad_()
+    theirs = optimizer([x], **options)
+
+    def closure():
+        theirs.zero_grad()
+        total = rosenbrock(1)(x).total.sum()
+        total.backward()
+        return total
+
+    for _ in range(12):
+        theirs.step(closure)
+    torch.testing.assert_close(run.x, x.detach(), rtol=1e-10, atol=1e-12)
+
+
+def test_an_optimizer_is_kept_for_its_problem_and_made_anew_for_others():
+    solver = TorchOptim(torch.optim.SGD, {"lr": 0.1})
+    point = minimise(rosenbrock(), start(), solver=solver, stop=Never(), max_iter=0).point
+    memory = solver.start(point)
+    kept, new = solver.select(memory, torch.tensor([2, -1]), point.take(torch.tensor([2, 1])))["engines"]
+    assert kept is memory["engines"][2]
+    assert all(new is not engine for engine in memory["engines"])
+    assert torch.equal(new.parameter.detach(), start()[1:2])
+
+
 class NaNAfter:
     """A parabola that answers NaN once it has been asked often enough."""
 
@@ -178,6 +214,22 @@ def test_interrupt_ends_after_the_step_and_can_go_on():
     assert run.iteration == 7
     run = minimise(rosenbrock(), solver=LBFGS(), stop=Never(), max_iter=13, run=run)
     assert torch.equal(run.x, whole.x)
+
+
+def test_an_interrupt_in_the_midst_of_a_step_waits_for_its_end():
+    class Interrupting(Rosenbrock):
+        def __call__(self, x):
+            if len(self.calls) == 5:
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().__call__(x)
+
+    objective = Interrupting(torch.tensor([100.0], dtype=torch.float64))
+    plain = minimise(rosenbrock(1), start(1), solver=LBFGS(), stop=Never(), max_iter=20)
+    run = minimise(objective, start(1), solver=LBFGS(), stop=Never(), max_iter=20)
+    assert run.status == [Status.INTERRUPTED]
+    assert int(run.counts[0]) >= 6  # the evaluation that was interrupted is part of the step
+    assert run.iteration == int((plain.trace["evaluations"][:, 0] < 6).sum())
+    assert torch.equal(run.trace["total"], plain.trace["total"][: run.iteration + 1])
 
 
 def test_keyboard_interrupt_from_within_keeps_the_last_point():
@@ -264,6 +316,46 @@ def test_stop_rules():
     assert (Below("total", 1.5) | Plateau(1e-3, 1))(falling).tolist() == [stalled, 1]
     assert (Below("total", 1.5) & Plateau(1e-3, 1))(falling).tolist() == [0, 1]
     assert Never()(falling).tolist() == [0, 0]
+
+
+def slopes(norms, **columns):
+    trace = Trace()
+    for i, value in enumerate(norms):
+        others = {name: torch.tensor([column[i]]) for name, column in columns.items()}
+        trace.append({"total": torch.ones(1), "gradient_norm": torch.tensor([value]), **others}, float(i))
+    return trace
+
+
+def test_stationary_is_relative_to_the_largest_gradient():
+    assert Stationary(0.01)(slopes([1.0, 10.0, 0.09])).tolist() == [1]
+    assert Stationary(0.01)(slopes([1.0, 10.0, 0.11])).tolist() == [0]
+    # What was steep before the objective changed does not count.
+    assert Stationary(0.01)(slopes([100.0, 1.0, 0.5], changes=[0, 1, 1])).tolist() == [0]
+    assert Stationary(0.01)(slopes([100.0, 1.0, 0.009], changes=[0, 1, 1])).tolist() == [1]
+    # On a curved set the part along it does, and the gradient itself now.
+    assert Stationary(0.01)(slopes([10.0, 10.0], slope=[0.005, 0.005])).tolist() == [1]
+    assert Stationary(0.01)(slopes([10.0, 10.0], slope=[0.005, 0.02])).tolist() == [0]
+
+
+def test_times_begin_with_the_run_and_go_on_where_they_were():
+    before = time.perf_counter()
+    run = minimise(rosenbrock(), start(), solver=LBFGS(), stop=Never(), max_iter=3)
+    seconds = list(run.trace.seconds)
+    assert seconds[0] >= 0 and seconds == sorted(seconds) and seconds[-1] <= time.perf_counter() - before
+    time.sleep(0.3)
+    again = time.perf_counter()
+    run = minimise(rosenbrock(), solver=LBFGS(), stop=Never(), max_iter=2, run=run)
+    assert run.trace.seconds[:4] == seconds and run.trace.seconds[4:] == sorted(run.trace.seconds[4:])
+    assert seconds[-1] <= run.trace.seconds[4] <= seconds[-1] + time.perf_counter() - again
+
+
+def test_steps_are_as_long_as_the_stimuli_are_apart():
+    seen, x0 = Snapshots(1), start()
+    x0[1] = 1.0  # solved before it began: it does not move
+    run = minimise(rosenbrock(), x0, solver=LBFGS(), stop=DONE, max_iter=12, observers=[seen])
+    lengths = torch.stack(seen.images).diff(dim=0).norm(dim=2)
+    torch.testing.assert_close(run.trace["step"], torch.cat([torch.zeros(1, 3).double(), lengths]))
+    assert (lengths[:, 0] > 0).all() and (lengths[:, 1] == 0).all()
 
 
 def test_snapshots_are_evenly_spaced():
