@@ -158,7 +158,7 @@ def test_an_optimizer_is_kept_for_its_problem_and_made_anew_for_others():
     solver = TorchOptim(torch.optim.SGD, {"lr": 0.1})
     point = minimise(rosenbrock(), start(), solver=solver, stop=Never(), max_iter=0).point
     memory = solver.start(point)
-    kept, new = solver.select(memory, torch.tensor([2, -1]), point.take(torch.tensor([2, 1])))["engines"]
+    new, kept = solver.select(memory, torch.tensor([-1, 2]), point.take(torch.tensor([1, 2])))["engines"]
     assert kept is memory["engines"][2]
     assert all(new is not engine for engine in memory["engines"])
     assert torch.equal(new.parameter.detach(), start()[1:2])
