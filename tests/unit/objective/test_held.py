@@ -58,8 +58,8 @@ def test_the_level_is_met_where_a_metric_rises_in_a_steep_step() -> None:
 
     levels = torch.logspace(-1, 1, 60, dtype=torch.float64)
     image, start = torch.zeros(60, 3, dtype=torch.float64), torch.eye(3, dtype=torch.float64)[:1].repeat(60, 1)
-    contest = Contest((stepped,), image, 0, 0, torch.ones(60), levels)
-    found = Return(growth(contest, start))(contest, start)
+    contest = Contest((stepped,), Fixed(image), 0, 0, torch.ones(60), levels)
+    found = Return(growth(contest, start))(contest, start).x
     torch.testing.assert_close(stepped(found, image), levels, rtol=3e-4, atol=0)
 
 
