@@ -51,7 +51,7 @@ class Held:
         penalty = each(self.penalty)(x)
         value = self.contest.sign * optimized + self.penalty_lambda * penalty
         parts = contest_parts(self.contest, optimized, landed.value, penalty)
-        ray = torch.where(self.back.inside(x), x - self.contest.image, 0).detach()
+        ray = (self.back.freedom(x) * (x - self.contest.image)).detach()
         rise = dot(landed.normal, ray)
         parts["growth"] = rise / landed.value
         if not x.requires_grad:

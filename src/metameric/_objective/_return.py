@@ -1,6 +1,7 @@
 """The way back to a level set of a metric: along the ray from the image, by a safeguarded secant search."""
 
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import NamedTuple
 
 import torch
@@ -66,10 +67,16 @@ class Return:
     high: float = torch.inf
     tolerance: float = 3e-4
     max_evaluations: int = 12
+    margin: float = 0.005
 
-    def inside(self, x: Tensor) -> Tensor:
-        """Return where pixels are free to move to both sides."""
-        return (x > self.low) & (x < self.high)
+    def freedom(self, x: Tensor) -> Tensor:
+        """Return how freely pixels move: 0 at a bound, growing to 1 within a fraction `margin` of the range of it.
+
+        So the way back changes little where pixels leave a bound, or meet one, by little.
+        """
+        if not isfinite(self.high - self.low):
+            return torch.ones_like(x)
+        return (torch.minimum(x - self.low, self.high - x) / (self.margin * (self.high - self.low))).clamp(0, 1)
 
     def expecting(self, growth: Tensor) -> "Return":
         """Return a search with another first guess of the power, where that is one that a metric can have."""
@@ -82,19 +89,19 @@ class Return:
     def __call__(self, contest: Contest, x: Tensor) -> Landed:
         """Return stimuli on the level set; where there are none on the ray, a problem comes back off the level."""
         x = x.detach().clamp(self.low, self.high)
-        found, done = self._search(contest, x, self.inside(x))
+        found, done = self._search(contest, x, self.freedom(x))
         if bool(done.all()):
             return found
         again = (~done).nonzero()[:, 0]
         part, start = contest.rows(again), x[again]
-        second, reached = self.rows(again)._search(part, start, torch.ones_like(start, dtype=torch.bool))
+        second, reached = self.rows(again)._search(part, start, torch.ones_like(start))
         lost = (~reached).nonzero()[:, 0]
         if lost.numel():
             second = second.put(lost, Landed.at(part.rows(lost), start[lost]))
         return found.put(again, second)
 
-    def _search(self, contest: Contest, x: Tensor, movable: Tensor) -> tuple[Landed, Tensor]:
-        """Search along the rays, moving only some pixels; return the stimuli and where the level was met."""
+    def _search(self, contest: Contest, x: Tensor, freedom: Tensor) -> tuple[Landed, Tensor]:
+        """Search along the rays, moving pixels as freely as given; return the stimuli and where the level was met."""
         found = Landed(x, contest.level, torch.zeros_like(x))
         step = _Secant(self.power)
         pending = torch.arange(x.shape[0], device=x.device)
@@ -115,8 +122,8 @@ class Return:
             scale = step(pending, excess[go_on].double()).to(x.dtype)
             part = contest if pending.numel() == x.shape[0] else contest.rows(pending)
             image, start = part.image, x[pending]
-            scaled = (image + spread(scale, x) * (start - image)).clamp(self.low, self.high)
-            trial = torch.where(movable[pending], scaled, start)
+            trial = start + spread(scale - 1, x) * freedom[pending] * (start - image)
+            trial = trial.clamp(self.low, self.high)
         return found, done
 
 

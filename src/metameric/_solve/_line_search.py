@@ -63,6 +63,9 @@ class StrongWolfe:
             if pending.numel() == 0:
                 break
             bracket.propose(pending)
+            pending = pending[~bracket.exhausted(pending, start.total.dtype)]
+            if pending.numel() == 0:
+                break
         return Outcome(best, bracket.low_t > 0, saw_finite)
 
     def _accepts(
@@ -111,6 +114,16 @@ class _Bracket:
         edge_a, edge_b = low + 0.1 * width, low + 0.9 * width
         inner = torch.maximum(torch.minimum(edge_a, edge_b), torch.minimum(torch.maximum(edge_a, edge_b), inner))
         self.t[i] = torch.where(torch.isfinite(high), inner, self._further(i))
+
+    def exhausted(self, i: Tensor, dtype: torch.dtype) -> Tensor:
+        """Return where more trials can gain nothing, as at a kink or where the objective jumps.
+
+        Either a good step is known to a hundredth, or even a decrease at the full slope would be lost in rounding.
+        """
+        low, high, eps = self.low_t[i], self.high_t[i], torch.finfo(dtype).eps
+        known = (low > 0) & ((high - low).abs() <= 0.01 * low)
+        invisible = (low == 0) & (self.t[i] * self.slope0[i].abs() <= eps * self.value0[i].abs())
+        return known | invisible
 
     def _further(self, i: Tensor) -> Tensor:
         # While the interval is open the low end is the last trial: where would the slope vanish?

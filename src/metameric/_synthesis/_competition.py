@@ -187,7 +187,7 @@ class Competition(Penalised):
             Keep the stimulus of every iteration (True) or of every so many.
         stop_criterion, stop_iters_to_check
             plenoptic's rule: end when the objective has changed by less than this over so many iterations. By default
-            the run ends, converged, when it has improved by less than 0.1 % over `stop_iters_to_check` iterations.
+            the run ends, converged, when it has improved by less than 0.01 % over `stop_iters_to_check` iterations.
         stop
             Another stopping rule altogether.
         progress
@@ -200,7 +200,7 @@ class Competition(Penalised):
         if self._start is None:
             self.setup()
         if stop is None:
-            level = Plateau(1e-3, stop_iters_to_check, status=Status.CONVERGED)
+            level = Plateau(1e-4, stop_iters_to_check, status=Status.CONVERGED)
             stop = level if stop_criterion is None else SmallChange(stop_criterion, stop_iters_to_check)
         return self._minimise(max_iter, store_progress, stop, progress, observers)
 

@@ -29,7 +29,7 @@ def mad(
     seed: Annotated[int | None, typer.Option(help="Seed of that noise.")] = None,
     seeds: Seeds = None,
     size: Size = None,
-    max_iter: MaxIter = 100,
+    max_iter: MaxIter = 1000,
     device: Device = "cpu",
     dtype: Dtype = "float32",
     solver: Solver = "lbfgs",

@@ -74,7 +74,6 @@ class MADMethod(_Method):
     """MAD competition, see `metameric.MADCompetition`; "model" is the distance of the trial's model."""
 
     method: Literal["mad"]
-    max_iter: int = Field(default=100, ge=0)
     optimized: str = "model"
     reference: str = "mse"
     minmax: list[Literal["min", "max"]] = Field(default=["min", "max"], min_length=1)

@@ -192,3 +192,17 @@ def test_a_guided_return_takes_fewer_evaluations() -> None:
         replace(view, contest=replace(view.contest, metrics=(view.contest.metrics[0], counted))).place(1.02 * start)
         counts.append(sum(calls))
     assert counts[1] < counts[0]
+
+
+def test_a_pixel_that_leaves_a_bound_by_little_changes_little() -> None:
+    held, start = make(fourth_power, 0.0, 1.0)
+    image = held.contest.image
+    at_bound = image + torch.tensor([0.5, -0.5, 0.2, -0.4, 0.1], dtype=torch.float64)
+    held = replace(held, contest=replace(held.contest, level=fourth_power(at_bound, image)))
+    here = Evaluate(held, 2, start.device)(at_bound)
+    inwards = torch.tensor([-1.0, 1, 0, 0, 0], dtype=torch.float64)
+    for distance in (1e-9, 1e-6):
+        there = Evaluate(held, 2, start.device)(at_bound + distance * inwards)
+        assert ((there.x - at_bound).abs() <= 10 * distance).all()
+        assert ((there.gradient - here.gradient).abs() <= 1e4 * distance).all()
+        torch.testing.assert_close(there.total, here.total, rtol=100 * distance, atol=100 * distance)
