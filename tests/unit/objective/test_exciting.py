@@ -18,7 +18,8 @@ def test_what_a_unit_is(rng):
     torch.testing.assert_close(mm.UnitResponse(same, -3, "others")(maps), means[:, 1] - means[:, [0, 2, 3]].mean(1))
     softmax = mm.UnitResponse(same, 2, "softmax", temperature=0.5)
     torch.testing.assert_close(softmax(maps), torch.log_softmax(2 * means, 1)[:, 2])
-    torch.testing.assert_close(mm.UnitResponse(same, 1, "others")(means), mm.UnitResponse(same, 1, "others")(maps))
+    for layout in (means, maps.flatten(2)):
+        torch.testing.assert_close(mm.UnitResponse(same, 1, "others")(layout), mm.UnitResponse(same, 1, "others")(maps))
 
 
 def test_a_penalty_is_taken_off_and_logged():
@@ -43,3 +44,9 @@ def test_evidence_of_two_classifiers_by_hand():
     torch.testing.assert_close(score, 1 - torch.sigmoid(torch.tensor([0.5])))
     score = controversiality(logits, targets, "softmax")
     torch.testing.assert_close(score, logits[:, 1].softmax(1)[:, 1])
+
+
+def test_distances_of_one_model_are_compared_with_the_mean_of_the_others():
+    ratio = mm.DistanceRatio([lambda x: x, lambda x: 3 * x, lambda x: 9 * x], seen_by=2)
+    found = ratio(torch.tensor([[1.0, 2.0]]), torch.zeros(1, 2))
+    torch.testing.assert_close(found, 1.5 * torch.tensor([3.0]).log())

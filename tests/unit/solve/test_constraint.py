@@ -7,8 +7,24 @@ from metameric._solve._constraint import distance_to
 
 
 def test_distance_is_the_root_mean_square_over_the_elements():
-    x = torch.tensor([[3.0, 0.5, 0.5, 0.5], [0.5, 0.5, 0.0, 1.0], [-1.0, 2.0, -1.0, 2.0]])
+    x = torch.full((3, 9), 0.5)
+    x[0, 4], x[1, :2], x[2] = 4, torch.tensor([0.0, 1.0]), -1
     torch.testing.assert_close(distance_to(mm.Box(0, 1), x), torch.tensor([1.0, 0.0, 1.0]))
+
+
+def test_two_sets_are_met_by_going_from_one_to_the_other_again_and_again(rng):
+    both = mm.Intersection(mm.NormSphere(2.0), mm.Box(0.0, 1.0))
+    x = both.project(2 * torch.randn(3, 16, generator=rng, dtype=torch.float64))
+    assert x.min() >= 0 and x.max() <= 1
+    assert (distance_to(mm.NormSphere(2.0), x) < 1e-3).all()
+
+
+def test_a_direction_that_two_sets_leave_open_is_open_to_both():
+    fixed = mm.FixedPixels(torch.tensor([True, False, False]), 0.6)
+    x, d = torch.tensor([[0.6, 0.8, 0.0]]), torch.tensor([[0.0, 1.0, 2.0]])
+    along = mm.Intersection(mm.NormSphere(1.0), fixed).tangent(x, d)
+    assert along[0, 0] == 0 and along[0, 2] == 2
+    assert (along * x).sum().abs() < 0.05 * (d * x).sum()
 
 
 def test_a_flat_stimulus_gets_the_wanted_spectrum_too(rng):
