@@ -59,6 +59,15 @@ def test_an_image_under_synthesis_is_not_looked_at():
     metric.ssim(IMAGE * 1.01 + 0.5, IMAGE)
 
 
+def test_the_smallest_images_that_can_be_compared():
+    with pytest.warns(UserWarning, match="ssim"):
+        assert float(metric.ssim(IMAGE[..., :2, :2], IMAGE[..., :2, :2])) == pytest.approx(1)
+    with pytest.raises(InputError, match="at least 2 pixels"):
+        metric.ssim(IMAGE[..., :1, :2], IMAGE[..., :1, :2])
+    with pytest.raises(InputError, match=r"img1 has shape \(5,\); expected \(\.\.\., height, width\)"):
+        metric.mse(torch.rand(5), torch.rand(5))
+
+
 def test_small_images():
     small = IMAGE[..., :9, :40]
     with pytest.warns(UserWarning, match="ssim: images of 9 x 40 pixels have 9 at the coarsest of 1 scales"):

@@ -53,6 +53,11 @@ CASES = {
     ),
     "vector": (lambda: process.same_padding(torch.zeros(8), 3), InputError, r"\(..., height, width\)"),
     "integers": (lambda: process.blur_downsample(IMAGE.long()), InputTypeError, "torch.int64; expected floats"),
+    "integers to filter": (
+        lambda: process.upsample_convolve(IMAGE.long(), (0, 0), torch.ones(3, 3).long()),
+        InputTypeError,
+        "torch.int64; expected floats",
+    ),
     "noise": (lambda: process.add_noise(IMAGE, -1), InputError, "noise_mse is -1"),
     "noise batch": (
         lambda: process.add_noise(IMAGE.expand(3, 1, 8, 8), [1, 2]),

@@ -40,6 +40,22 @@ def test_equals_convolution(mode, kernel_size, size):
     torch.testing.assert_close(gradient, wanted_gradient, rtol=1e-12, atol=1e-12)
 
 
+def test_axes_of_one_pixel():
+    made, image = terms(2, 1, 3), rand(1, 1, 1, 9)
+    torch.testing.assert_close(SeparableBank(made, torch.float64)(image, "reflect"), expected(image, made, "reflect"))
+
+
+def test_what_lies_in_new_memory_does_not_matter():
+    made, image = terms(3, 5, 7), rand(2, 1, 40, 41)
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)  # which fills new memory with NaN
+    try:
+        found = SeparableBank(made, torch.float64)(image, "reflect")
+    finally:
+        torch.use_deterministic_algorithms(before)
+    torch.testing.assert_close(found, expected(image, made, "reflect"))
+
+
 def test_channels():
     made, image = terms(3, 5, 7), rand(2, 3, 40, 41)
     torch.testing.assert_close(SeparableBank(made, torch.float64)(image, "reflect"), expected(image, made, "reflect"))

@@ -74,6 +74,18 @@ def test_partial_reconstructions_add_up(image):
     assert not pyramid.recon_pyr(coefficients, []).any()
 
 
+def test_nothing_chosen_reconstructs_to_nothing(image):
+    pyramid = Pyramid((32, 48))
+    for scales in (None, [0], ["residual_lowpass"]):
+        assert torch.equal(pyramid.recon_pyr(pyramid(image, scales=scales), levels=[]), torch.zeros_like(image))
+
+
+def test_the_most_orientations_are_sixteen(image):
+    pyramid = Pyramid((32, 48), height=1, order=15)
+    assert pyramid.num_orientations == 16
+    torch.testing.assert_close(pyramid.recon_pyr(pyramid(image)), image)
+
+
 def test_steering_to_own_orientations_is_identity(image):
     pyramid = Pyramid((32, 48), order=3)
     coefficients = pyramid(image)
