@@ -1,6 +1,7 @@
 """What every synthesis that runs through the loop has in common: the run, its record, progress, moves, and repr."""
 
 import html
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -25,6 +26,9 @@ from metameric._synthesis._recorded import Recorded
 from metameric._synthesis._result import SynthesisResult
 from metameric._synthesis._resumed import require_complete
 from metameric._version import __version__
+
+LEARNING_RATE = 0.01
+"""Of a `torch.optim` optimizer, if none is given: plenoptic's, for all of them."""
 
 
 class IterativeSynthesis(Recorded, Archived, ABC):
@@ -67,15 +71,13 @@ class IterativeSynthesis(Recorded, Archived, ABC):
         scheduler_kwargs: Mapping[str, Any] | None,
     ) -> Solver:
         """Settle between metameric's solvers and a `torch.optim` optimiser."""
+        options = dict(optimizer_kwargs or {})
         if optimizer is None:
-            if optimizer_kwargs or scheduler is not None or scheduler_kwargs:
-                raise InputError(
-                    "optimizer_kwargs, scheduler and scheduler_kwargs go with `optimizer`, which is missing; name the "
-                    "optimizer, for instance torch.optim.Adam."
-                )
-            return solver or LBFGS()
+            if not (options or scheduler is not None or scheduler_kwargs):
+                return solver or LBFGS()
+            optimizer, options = torch.optim.Adam, {"amsgrad": True, **options}  # as plenoptic has it
         if solver is not None:
-            raise InputError("both `solver` and `optimizer` are given; choose one of them.")
+            raise InputError("both `solver` and `optimizer` or its options are given; choose one of them.")
         if not callable(optimizer):
             raise InputError(
                 f"optimizer is a {type(optimizer).__name__}; expected a class such as torch.optim.Adam, with its "
@@ -83,7 +85,9 @@ class IterativeSynthesis(Recorded, Archived, ABC):
             )
         if scheduler is None and scheduler_kwargs:
             raise InputError("scheduler_kwargs go with `scheduler`, which is missing; name the scheduler class.")
-        return TorchOptim(optimizer, dict(optimizer_kwargs or {}), scheduler, dict(scheduler_kwargs or {}))
+        if "lr" in inspect.signature(optimizer).parameters:
+            options.setdefault("lr", LEARNING_RATE)
+        return TorchOptim(optimizer, options, scheduler, dict(scheduler_kwargs or {}))
 
     def _minimise(
         self,

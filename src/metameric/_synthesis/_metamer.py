@@ -103,7 +103,8 @@ class Metamer(Penalised):
             ``"gaussian"`` (mean and variance of the target), ``"random_phase"`` (its power spectrum),
             ``"random_phase_histogram"`` (grey values as well). The default is the model's `preferred_start` or noise.
         optimizer, optimizer_kwargs, scheduler, scheduler_kwargs
-            Classes of `torch.optim` and their options. The default is metameric's L-BFGS.
+            Classes of `torch.optim` and their options; the learning rate is 0.01 if not given, and options alone are
+            those of AMSGrad. The default is metameric's L-BFGS.
         solver
             A solver of metameric's, in place of an optimizer.
         seed

@@ -9,6 +9,7 @@ from metameric._core.panels import Real
 
 Range = tuple[Real, Real]
 RULES = tuple(f"{scope}{kind}" for scope in ("auto", "indep") for kind in range(4))
+_SHORT = {"auto": "auto1", "indep": "indep1"}
 
 
 def _symmetric(values: np.ndarray) -> Range:
@@ -52,7 +53,8 @@ def resolve(images: Sequence[np.ndarray], vrange: object) -> list[Range]:
 
     ``"auto<kind>"`` computes one range over all images, ``"indep<kind>"`` one for each; kind 0 is symmetric about
     zero, 1 from minimum to maximum, 2 the mean plus and minus two standard deviations, 3 puts the 10th and the
-    90th percentile at a tenth and nine tenths of the range. Values that are not finite are left out.
+    90th percentile at a tenth and nine tenths of the range; without a kind it is 1. Values that are not finite are
+    left out.
     """
     if not isinstance(vrange, str):
         try:
@@ -60,6 +62,7 @@ def resolve(images: Sequence[np.ndarray], vrange: object) -> list[Range]:
         except (TypeError, ValueError):
             raise InputError(f"vrange is {vrange!r}; expected two numbers or one of {', '.join(RULES)}.") from None
         return [(low, high)] * len(images)
+    vrange = _SHORT.get(vrange, vrange)
     if vrange not in RULES:
         raise InputError(f"vrange is {vrange!r}; expected two numbers or one of {', '.join(RULES)}.")
     kind = int(vrange[-1])

@@ -108,7 +108,8 @@ def check_response(facts: Facts) -> Tensor:
     if response.ndim == 0 or response.shape[0] != stimulus.shape[0]:
         raise ModelError(
             f"{facts.name} returned shape {tuple(response.shape)} for a stimulus of shape {tuple(stimulus.shape)}; "
-            f"expected the batch to stay the first dimension, ({stimulus.shape[0]}, ...)."
+            f"expected the batch to stay the first dimension, ({stimulus.shape[0]}, ...). A single stimulus without "
+            "a batch is given one by stimulus[None]."
         )
     real = response.real if response.is_complex() else response
     if real.dtype != stimulus.dtype:

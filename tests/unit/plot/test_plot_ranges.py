@@ -34,7 +34,7 @@ def test_values_that_are_not_finite_are_left_out():
     assert resolve([np.array([[np.nan]])], "indep1") == [(0, 1)]
 
 
-@pytest.mark.parametrize("wrong", ["auto4", "indep", "rows", 3, (1, 2, 3), ("a", "b")])
+@pytest.mark.parametrize("wrong", ["auto4", "indep4", "rows", 3, (1, 2, 3), ("a", "b")])
 def test_other_rules_are_errors_that_list_the_rules(wrong):
     with pytest.raises(InputError, match=r"expected two numbers or one of auto0, .*indep3"):
         resolve(IMAGES, wrong)
@@ -49,3 +49,8 @@ def test_agrees_with_peer():
     for rule in RULES:
         theirs, _ = display.colormap_range(list(IMAGES), [False, False], rule)
         assert np.allclose(resolve(IMAGES, rule), theirs), rule
+
+
+@pytest.mark.parametrize("scope", ["auto", "indep"])
+def test_without_a_kind_the_range_is_from_minimum_to_maximum(scope):
+    assert resolve(IMAGES, scope) == resolve(IMAGES, f"{scope}1")

@@ -292,8 +292,7 @@ def test_repr_and_summary(image, model):
         (lambda i, m: mm.Metamer(i, m, penalty_lambda=-1), ValueError, "penalty_lambda is -1"),
         (lambda i, m: mm.Metamer(i, m).setup(i[:, :, :8]), ValueError, "representation has shape"),
         (lambda i, m: mm.Metamer(i, m).setup(i[0]), ValueError, r"expected \(1, 1, 32, 32\), like the target"),
-        (lambda i, m: mm.Metamer(i, m).setup(optimizer_kwargs={"lr": 1}), ValueError, "go with `optimizer`"),
-        (lambda i, m: mm.Metamer(i, m).setup(scheduler=object), ValueError, "go with `optimizer`"),
+        (lambda i, m: mm.Metamer(i, m).setup(optimizer_kwargs={"lr": 1}, solver=LBFGS()), ValueError, "choose one"),
         (lambda i, m: mm.Metamer(i, m).setup(optimizer=3), ValueError, "expected a class such as"),
         (
             lambda i, m: mm.Metamer(i, m).setup(optimizer=torch.optim.Adam, solver=LBFGS()),
@@ -336,3 +335,39 @@ def test_shows_itself_in_notebooks(image, model):
     metamer.synthesize(2, **QUIET)
     assert "<img" in metamer._repr_html_()
     assert "step limit" in metamer._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("setup", "kind", "options"),
+    [
+        ({"optimizer": torch.optim.SGD}, torch.optim.SGD, {"lr": 0.01}),
+        ({"optimizer": torch.optim.Adam, "optimizer_kwargs": {"lr": 0.3}}, torch.optim.Adam, {"lr": 0.3}),
+        (
+            {"optimizer_kwargs": {"betas": (0.5, 0.9)}},
+            torch.optim.Adam,
+            {"lr": 0.01, "amsgrad": True, "betas": (0.5, 0.9)},
+        ),
+        ({"optimizer_kwargs": {"amsgrad": False}}, torch.optim.Adam, {"lr": 0.01, "amsgrad": False}),
+        (
+            {"scheduler": torch.optim.lr_scheduler.StepLR, "scheduler_kwargs": {"step_size": 5}},
+            torch.optim.Adam,
+            {"lr": 0.01, "amsgrad": True},
+        ),
+    ],
+)
+def test_options_of_an_optimizer(image, model, setup, kind, options):
+    metamer = mm.Metamer(image, model)
+    metamer.setup(**setup, seed=0)
+    metamer.synthesize(2, **QUIET)
+    assert isinstance(metamer.optimizer, kind)
+    assert {key: metamer.optimizer.param_groups[0][key] for key in options} == options
+
+
+def test_an_optimizer_without_a_learning_rate(image, model):
+    def shrinking(parameters):
+        return torch.optim.SGD(parameters, lr=0.125)
+
+    metamer = mm.Metamer(image, model)
+    metamer.setup(optimizer=shrinking, seed=0)
+    metamer.synthesize(1, **QUIET)
+    assert metamer.optimizer.param_groups[0]["lr"] == 0.125
