@@ -163,6 +163,8 @@ def test_noise_that_does_not_suit_is_refused():
     x = image(1, 3)
     with pytest.raises(InputError, match="responses above zero"):
         FisherInformation(lambda x: -x, x, "poisson")
+    with pytest.raises(InputError, match="the smallest response is 0"):
+        PoissonNoise().whiten(torch.ones(1, 2), torch.tensor([[1.0, 0.0]]))
     assert FisherInformation(lambda x: -x, x, PoissonNoise(floor=0.1)).response_size == 9
     with pytest.raises(InputError, match="one value, or one per response"):
         FisherInformation(lambda x: x, x, torch.ones(4))
