@@ -13,6 +13,10 @@ def mean(x):
     return x.flatten(1).mean(1)
 
 
+def no_mean(x):
+    return x - x.mean((2, 3), keepdim=True)
+
+
 def blur():
     return mm.remove_grad(mm.models.Gaussian(5))
 
@@ -66,6 +70,11 @@ CASES = {
     "distortions": (
         lambda: mm.PrincipalDistortions(IMAGE, [blur()], 0.1).setup(IMAGE),
         "initial_distortions has shape",
+    ),
+    "singular": (lambda: mm.PrincipalDistortions(IMAGE, [no_mean, lambda x: x]).synthesize(), "no_mean is singular"),
+    "singular-second": (
+        lambda: mm.PrincipalDistortions(IMAGE, [lambda x: x, no_mean]).synthesize(),
+        "give a ridge, for instance",
     ),
     "readout": (lambda: mm.ControversialStimuli([mean, mean], [(0, 1)], (1, 8, 8), "argmax"), "readout is 'argmax'"),
     "sharpness": (

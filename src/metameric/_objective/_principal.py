@@ -10,6 +10,8 @@ from jaxtyping import Float
 from scipy.linalg import eigh
 from torch import Tensor
 
+from metameric._core.batched import name_of
+from metameric._core.errors import InputError
 from metameric._core.tensors import rows, spread
 from metameric._objective._fisher import FisherInformation
 from metameric._objective._terms import Terms
@@ -85,6 +87,8 @@ class Separation:
             fisher.to_dense()[0].double().cpu() + ridge * torch.eye(image.numel(), dtype=torch.float64)
             for fisher, ridge in zip(self.fishers, self.ridges, strict=True)
         )
+        for fisher, matrix in zip(self.fishers, (one, two), strict=True):
+            _require_definite(fisher, matrix)
         basis = torch.eye(image.numel(), dtype=torch.float64)
         if self.found is not None:
             basis = torch.linalg.svd(self.found.double().cpu(), full_matrices=True)[2][len(self.found) :].mT
@@ -95,6 +99,17 @@ class Separation:
     def operators(self) -> list[Callable[[Tensor], Tensor]]:
         """Return every ``F_n`` with its ridge as a map of vectors (k, elements)."""
         return [partial(_product, fisher, ridge) for fisher, ridge in zip(self.fishers, self.ridges, strict=True)]
+
+
+def _require_definite(fisher: FisherInformation, matrix: Tensor) -> None:
+    """Refuse a matrix with eigenvalues that rounding, in the precision of the model, does not tell from zero."""
+    rounding = torch.finfo(fisher.image.dtype).eps * float(matrix.diagonal().max())
+    if int(torch.linalg.cholesky_ex(matrix - rounding * torch.eye(len(matrix)).to(matrix))[1]):
+        raise InputError(
+            f"the Fisher information of {name_of(fisher.model)} is singular up to rounding: the model is blind to some "
+            "distortions and the variance has no bound; give a ridge, for instance 1e-3 times the largest eigenvalue "
+            "(mm.Eigendistortion finds it), or take float64."
+        )
 
 
 def _product(fisher: FisherInformation, ridge: float, vectors: Tensor) -> Tensor:

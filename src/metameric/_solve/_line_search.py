@@ -63,7 +63,7 @@ class StrongWolfe:
             if pending.numel() == 0:
                 break
             bracket.propose(pending)
-            pending = pending[~bracket.exhausted(pending, start.total.dtype)]
+            pending = pending[~bracket.known(pending)]
             if pending.numel() == 0:
                 break
         return Outcome(best, bracket.low_t > 0, saw_finite)
@@ -115,15 +115,10 @@ class _Bracket:
         inner = torch.maximum(torch.minimum(edge_a, edge_b), torch.minimum(torch.maximum(edge_a, edge_b), inner))
         self.t[i] = torch.where(torch.isfinite(high), inner, self._further(i))
 
-    def exhausted(self, i: Tensor, dtype: torch.dtype) -> Tensor:
-        """Return where more trials can gain nothing, as at a kink or where the objective jumps.
-
-        Either a good step is known to a hundredth, or even a decrease at the full slope would be lost in rounding.
-        """
-        low, high, eps = self.low_t[i], self.high_t[i], torch.finfo(dtype).eps
-        known = (low > 0) & ((high - low).abs() <= 0.01 * low)
-        invisible = (low == 0) & (self.t[i] * self.slope0[i].abs() <= eps * self.value0[i].abs())
-        return known | invisible
+    def known(self, i: Tensor) -> Tensor:
+        """Return where a good step is known to a hundredth, as at a kink: more trials would gain nothing."""
+        low, high = self.low_t[i], self.high_t[i]
+        return (low > 0) & ((high - low).abs() <= 0.01 * low)
 
     def _further(self, i: Tensor) -> Tensor:
         # While the interval is open the low end is the last trial: where would the slope vanish?

@@ -39,11 +39,11 @@ def test_at_a_kink_it_keeps_the_best_step(dtype) -> None:
     assert trials < 12
 
 
-@pytest.mark.parametrize(("dtype", "most"), [(torch.float32, 9), (torch.float64, 18)])
-def test_at_a_jump_it_sees_that_there_is_no_way_down(dtype, most) -> None:
-    outcome, trials = search(lambda x: 1 - x + (x > 0), dtype)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_at_a_jump_it_sees_that_there_is_no_way_down(dtype) -> None:
+    outcome, _ = search(lambda x: 1 - x + (x > 0), dtype)
     assert not bool(outcome.improved)
-    assert trials <= most
+    assert float(outcome.point.x) == 0
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
