@@ -1,7 +1,7 @@
 """The one loop. It knows no model and no method: an objective, a solver, a stopping rule, and a record of the run."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -48,6 +48,10 @@ class Run:
         return [Status.from_code(code) for code in self.codes.tolist()]
 
 
+Renew = Callable[[Run, Tensor], tuple[Tensor, Tensor]]
+"""From a run and the problems that have just come to their end (indices): those that begin again, and where."""
+
+
 def minimise(
     objective: Objective,
     x0: Tensor | None = None,
@@ -60,13 +64,15 @@ def minimise(
     observers: Sequence[Observer] = (),
     run: Run | None = None,
     batch_size: int | None = None,
+    renew: Renew | None = None,
 ) -> Run:
     """Minimise every problem of a batch from `x0`, or continue `run` (in place) for `max_iter` further iterations.
 
     A finished problem is set aside and costs nothing; `batch_size` bounds how many are evaluated at once. The record is
-    complete after every iteration, so an error or an interruption loses nothing that came before.
+    complete after every iteration, so an error or an interruption loses nothing that came before. A problem that has
+    come to its end may begin again elsewhere, at once, if `renew` says so; others take no notice.
     """
-    loop = _Loop(objective, solver, stop, schedule, constraint, batch_size)
+    loop = _Loop(objective, solver, stop, schedule, constraint, batch_size, renew)
     if run is None:
         if x0 is None:
             raise TypeError("minimise needs a starting point x0 or a run to continue")
@@ -100,10 +106,13 @@ class _Loop:
         schedule: Schedule | None,
         constraint: Constraint,
         batch_size: int | None,
+        renew: Renew | None,
     ) -> None:
         self.base, self.solver, self.stop, self.schedule = objective, solver, stop, schedule
-        self.constraint, self.batch_size = constraint, batch_size
+        self.constraint, self.batch_size, self.renew = constraint, batch_size, renew
         self.started = time.perf_counter()
+        # Every end is shown to `renew` once in a call.
+        self.shown: Tensor | None = None
 
     def begin(self, x0: Tensor) -> Run:
         batch, device = x0.shape[0], x0.device
@@ -124,6 +133,7 @@ class _Loop:
         same as a run in one; once all have, going on means trying again.
         """
         self.started = time.perf_counter() - run.trace.seconds[-1]
+        self.begin_again(run)
         done = (run.codes == Status.CONVERGED.code) & (self.stop(run.trace) == Status.CONVERGED.code)
         underway = torch.isin(run.codes, run.codes.new_tensor([RUNNING, *CUT_SHORT]))
         failed = torch.isin(run.codes, run.codes.new_tensor([Status.STALLED.code, Status.NON_FINITE.code]))
@@ -137,6 +147,7 @@ class _Loop:
         if self.schedule is not None:
             ended = torch.where(running & ~self.schedule.finished(run.control), RUNNING, ended)
         run.codes = ended
+        self.begin_again(run)
         if interrupted:
             self.end_running(run, Status.INTERRUPTED)
         elif run.iteration >= limit:
@@ -146,15 +157,47 @@ class _Loop:
     def end_running(self, run: Run, status: Status) -> None:
         run.codes = torch.where(run.codes == RUNNING, status.code, run.codes)
 
+    def begin_again(self, run: Run) -> None:
+        """Let problems that have come to their end start anew where `renew` says so."""
+        if self.renew is None:
+            return
+        ended = ~torch.isin(run.codes, run.codes.new_tensor([RUNNING, *CUT_SHORT]))
+        new = ended if self.shown is None else ended & ~self.shown
+        self.shown = ended
+        if not bool(new.any()):
+            return
+        index, x = self.renew(run, new.nonzero()[:, 0])
+        if index.numel() == 0:
+            return
+        self.shown = ended.index_fill(0, index, False)
+        if self.schedule is not None:
+            fresh = self.schedule.start(run.codes.numel(), run.codes.device)
+            run.control = {k: v.index_copy(0, index, fresh[k][index]) for k, v in run.control.items()}
+        evaluate = Evaluate(self._objective(run.control).rows(index), index.numel(), index.device, self.batch_size)
+        point = evaluate(self.constraint.move(x.detach(), torch.zeros_like(x)))
+        run.point = run.point.put(index, point)
+        run.counts = run.counts.index_add(0, index, evaluate.counts)
+        run.codes = run.codes.index_copy(0, index, torch.where(point.finite, RUNNING, Status.NON_FINITE.code))
+        started = torch.zeros_like(run.codes).index_fill(0, index, 1)
+        run.trace.replace_last({**self._row(run, run.trace.last("step")), "changes": self._changes(run) + started})
+        self._hold(run, (run.codes == RUNNING).nonzero()[:, 0], anew=index)
+
+    def _hold(self, run: Run, active: Tensor, anew: Tensor | None = None) -> None:
+        """Keep the solver's memory of the problems `active`, without that of the problems `anew`."""
+        if active.numel() == 0 or (anew is None and torch.equal(active, run.active)):
+            return
+        where = _positions(active, run.active, run.codes.numel())
+        if anew is not None:
+            where = where.masked_fill(torch.isin(active, anew), -1)
+        run.memory, run.active = self.solver.select(run.memory, where, run.point.take(active)), active
+
     def advance(self, run: Run) -> None:
         """Take one step of the running problems and write it into the record."""
         active = (run.codes == RUNNING).nonzero()[:, 0]
         everything = active.numel() == run.codes.numel()
         objective = self._objective(run.control)
         point = run.point if everything else run.point.take(active)
-        if not torch.equal(active, run.active):
-            where = _positions(active, run.active, run.codes.numel())
-            run.memory, run.active = self.solver.select(run.memory, where, point), active
+        self._hold(run, active)
         view = objective if everything else objective.rows(active)
         if isinstance(view, Guided):
             view = view.from_point(point.parts)
@@ -204,7 +247,8 @@ class _Loop:
         point = run.point
         # On a curved set the gradient does not vanish at the optimum: what counts is the part along the set.
         along = self.constraint.tangent(point.x, -point.gradient) if isinstance(self.constraint, Curved) else None
-        scheduled = {} if self.schedule is None else {**run.control, "changes": self._changes(run)}
+        fixed = self.schedule is None and self.renew is None
+        scheduled = {} if fixed else {**run.control, "changes": self._changes(run)}
         return {
             **scheduled,
             **point.parts,

@@ -18,7 +18,7 @@ from metameric._objective._function import Function
 from metameric._objective._staged import Staged
 from metameric._solve._coarse_to_fine import CoarseToFine
 from metameric._solve._constraint import Box, Constraint
-from metameric._solve._loop import CUT_SHORT
+from metameric._solve._loop import Renew, Run
 from metameric._solve._observe import Observer
 from metameric._solve._schedule import Schedule
 from metameric._solve._status import Status
@@ -106,9 +106,11 @@ class ControversialStimuli(Synthesis):
             dtype=dtype,
             device=device,
         )
-        self._starts = 1
+        # Per stimulus: starts so far, the best parameters of those that came to an end, and their score.
+        self._starts: Tensor | None = None
         self._kept: Tensor | None = None
         self._kept_score: Tensor | None = None
+        self._restarts, self._enough = 1, 0.0
         if transforms and len(self._sharpness) > 1:
             raise InputError("transforms are drawn anew at one sharpness only; give sharpness=(100,) with them.")
         self._check_models()
@@ -142,7 +144,7 @@ class ControversialStimuli(Synthesis):
 
     def synthesize(
         self,
-        max_iter: int = 500,
+        max_iter: int = 1000,
         store_progress: bool | int = False,
         stop_criterion: float | None = None,
         stop_iters_to_check: int = 20,
@@ -153,51 +155,56 @@ class ControversialStimuli(Synthesis):
         progress: bool | None = True,
         observers: Sequence[Observer] = (),
     ) -> SynthesisResult:
-        """Run, or continue, and start again from other noise where the score is too low.
+        """Run, or continue; a stimulus whose run ends with too low a score starts again from other noise, at once.
 
         Parameters
         ----------
         max_iter
-            Iterations from each start in this call; one that was cut short is gone on with by the next call.
+            Iterations in this call, of all starts of a stimulus together; the next call goes on where this one ends.
         restarts
             Starts, at most, for a stimulus; the best one counts.
         enough
             Score with which a stimulus needs no other start.
         store_progress, stop_criterion, stop_iters_to_check, stop, progress, observers
-            As for `Synthesis`; what is stored and recorded is that of the last start.
+            As for `Synthesis`; what is stored and recorded are all starts, one after the other.
         """
         if not isinstance(restarts, int) or restarts < 1:
             raise InputError(f"restarts is {restarts!r}; expected a whole number of starts, at least 1.")
+        self._restarts, self._enough = restarts, float(enough)
         options = {"stop": stop, "progress": progress, "observers": observers}
-        while True:
-            result = super().synthesize(max_iter, store_progress, stop_criterion, stop_iters_to_check, **options)  # type: ignore[arg-type]
-            short = self.score < enough
-            # A start that was cut short is gone on with by the next call, not given up.
-            unfinished = any(s.code in CUT_SHORT for s, low in zip(result.status, short.tolist(), strict=True) if low)
-            if self._starts >= restarts or unfinished or not bool(short.any()):
-                return result
-            self._start_again(short)
+        return super().synthesize(max_iter, store_progress, stop_criterion, stop_iters_to_check, **options)  # type: ignore[arg-type]
 
-    def _start_again(self, short: Tensor) -> None:
-        """Keep the best stimuli so far; begin anew from other noise where the score is too low."""
-        best, score = self._best()
-        self._kept, self._kept_score = best, score
-        seeds, self._seeds = self._seeds or [], [s + STARTS_APART * self._starts for s in self._seeds or []]
-        fresh = self._encoded(None)
-        self._seeds, self._starts = seeds, self._starts + 1
-        self._start = torch.where(spread(short, fresh), fresh, best)
-        self._run = self._snapshots = None
+    def _renewal(self) -> Renew:
+        return self._renew
+
+    def _renew(self, run: Run, ended: Tensor) -> tuple[Tensor, Tensor]:
+        """Keep the best of the stimuli whose start has come to its end; begin anew where the score is too low."""
+        starts = self.starts.to(ended.device)
+        kept = run.x if self._kept is None else self._kept
+        lowest = torch.full_like(run.point.total, -torch.inf)
+        score = lowest if self._kept_score is None else self._kept_score
+        best, value = self._better(run.x[ended], ended, kept[ended], score[ended])
+        self._kept, self._kept_score = kept.index_copy(0, ended, best), score.index_copy(0, ended, value)
+        again = ended[(value < self._enough) & (starts[ended] < self._restarts)]
+        seeds = self._seeds or []
+        fresh = [seeds[i] + STARTS_APART * n for i, n in zip(again.tolist(), starts[again].tolist(), strict=True)]
+        self._starts = starts.index_add(0, again, torch.ones_like(again))
+        return again, self._encoded(None, fresh) if fresh else run.x[:0]
+
+    def _better(self, now: Tensor, index: Tensor | None, kept: Tensor, kept_score: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the better of two parameters of the stimuli `index`, and its score."""
+        score = torch.nan_to_num(self._rounded_score(self._decode(now), index), nan=-torch.inf)
+        # Of two equals the later one: its figures are those of the trace.
+        better = score >= kept_score
+        return torch.where(spread(better, now), now, kept), torch.maximum(score, kept_score)
 
     def _best(self) -> tuple[Tensor, Tensor]:
         """Return for every stimulus the parameters of its best start so far, and its score."""
         now = self._start if self._run is None else self._run.x
         now = torch.empty(0) if now is None else now
-        score = self._rounded_score(self._decode(now))
         if self._kept is None or self._kept_score is None:
-            return now, score
-        # Of two equals the later one: its figures are those of the trace.
-        better = score >= self._kept_score
-        return torch.where(spread(better, now), now, self._kept), torch.maximum(score, self._kept_score)
+            return now, self._rounded_score(self._decode(now))
+        return self._better(now, None, self._kept, self._kept_score)
 
     # Reading --------------------------------------------------------------------------------------------------------
 
@@ -208,29 +215,31 @@ class ControversialStimuli(Synthesis):
         return self._decode(self._best()[0])
 
     @property
-    def starts(self) -> int:
-        """From how many starts stimuli were sought so far."""
-        return self._starts
+    def starts(self) -> Tensor:
+        """From how many starts each stimulus was sought so far, (batch,)."""
+        n = len(self._data["targets"])
+        return torch.ones(n, dtype=torch.long, device=self._blank.device) if self._starts is None else self._starts
 
     @torch.no_grad()
-    def _score(self, x: Tensor) -> Tensor:
+    def _score(self, x: Tensor, index: Tensor | None = None) -> Tensor:
+        targets = self._data["targets"] if index is None else self._data["targets"][index]
         logits = torch.stack([model(x) for model in self._models], 1)
-        return controversiality(logits, self._data["targets"].expand(x.shape[0], -1), self._readout)
+        return controversiality(logits, targets.expand(x.shape[0], -1), self._readout)
 
     @property
     def score(self) -> Float[Tensor, " batch"]:
         """How controversial each stimulus is once rounded to 256 levels, 0 to 1; 0.85 is a usual requirement."""
         return self._rounded_score(self._stimulus)
 
-    def _rounded_score(self, x: Tensor) -> Tensor:
+    def _rounded_score(self, x: Tensor, index: Tensor | None = None) -> Tensor:
         low, high = self._allowed_range
         levels = ((x - low) / (high - low) * 255).round()
-        return self._score(low + levels / 255 * (high - low))
+        return self._score(low + levels / 255 * (high - low), index)
 
     def _figures(self) -> tuple[dict[str, Tensor], dict[str, str]]:
         figures = {"score": self.score, "unrounded_score": self._score(self._stimulus)}
         quality, meaning = self._quality()
-        figures["starts"] = torch.full_like(figures["score"], self._starts)
+        figures["starts"] = self.starts
         what = "least of p(own target) and 1 - p(target of another)"
         return {**figures, "initial_score": self._column("score")[0], **quality}, {"score": what, **meaning}
 

@@ -185,7 +185,7 @@ class DiverseExcitingInputs(DiverseSynthesis):
         options = {"constraint": self._single, "dtype": self._blank.dtype, "device": self._blank.device}
         return MostExcitingInput(self._response, tuple(shape), **options)  # type: ignore[arg-type]
 
-    def _encoded(self, image: Tensor | None) -> Tensor:
+    def _encoded(self, image: Tensor | None, seeds: Sequence[int]) -> Tensor:
         start = self._noise(image)
         mei = self._mei(start.shape)
         mei.setup(start)

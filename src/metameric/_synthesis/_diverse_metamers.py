@@ -91,8 +91,8 @@ class DiverseMetamers(DiverseSynthesis):
         self._target, self._enough = flatten_response(single.target_representation), single.enough(tolerance)
         self._begin(embed, measure)
 
-    def _encoded(self, image: Tensor | None) -> Tensor:
-        n, seeds = self._blank.shape[1], self._seeds or []
+    def _encoded(self, image: Tensor | None, seeds: Sequence[int]) -> Tensor:
+        n = self._blank.shape[1]
         self._image = self._image.expand(len(seeds), *self._image.shape[1:])
         single = Metamer(self._image.repeat_interleave(n, 0), self._model, penalty_lambda=0.0)
         of_members = [s for seed in seeds for s in problem_seeds(MEMBERS_APART * seed, n)]

@@ -148,10 +148,10 @@ class MostExcitingInput(Synthesis):
         self._n_starts = n_starts
         super().setup(initial_image, optimizer, optimizer_kwargs, scheduler, scheduler_kwargs, solver=solver, seed=seed)
 
-    def _encoded(self, image: Tensor | None) -> Tensor:
-        seeds, n = self._seeds or [], self._n_starts
+    def _encoded(self, image: Tensor | None, seeds: Sequence[int]) -> Tensor:
+        n = self._n_starts
         if n == 1:
-            return super()._encoded(image)
+            return super()._encoded(image, seeds)
         settings = self._settings()
         shape = (len(seeds) * n, *self._blank.shape[1:])
         data = {name: settings.pop(f"data_{name}") for name in self._data}

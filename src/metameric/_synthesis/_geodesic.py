@@ -137,7 +137,7 @@ class Geodesic(SetSynthesis):
             initial_sequence, optimizer, optimizer_kwargs, scheduler, scheduler_kwargs, solver=solver, seed=seed
         )
 
-    def _encoded(self, image: Tensor | None) -> Tensor:
+    def _encoded(self, image: Tensor | None, seeds: Sequence[int]) -> Tensor:
         start = torch.zeros(self._blank.shape).to(self._blank)
         if image is not None:
             expected = self._decode(start).shape
@@ -146,7 +146,7 @@ class Geodesic(SetSynthesis):
             validate_input(image)
             start = self._basis.coordinates(image.detach().to(start))
         if self._initial_noise:
-            bridge = normal(self._seeds or [], start)
+            bridge = normal(seeds, start)
             start = start + spread(2 * self._initial_noise / norm(self._image_b - self._image_a), start) * bridge
         return start
 

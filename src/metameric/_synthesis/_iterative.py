@@ -14,7 +14,7 @@ from metameric._core.errors import InputError
 from metameric._objective._terms import Objective
 from metameric._solve._constraint import FREE, Constraint
 from metameric._solve._lbfgs import LBFGS
-from metameric._solve._loop import Run, minimise
+from metameric._solve._loop import Renew, Run, minimise
 from metameric._solve._observe import Observer, ProgressBar, Snapshots
 from metameric._solve._schedule import Schedule
 from metameric._solve._solver import Solver
@@ -121,12 +121,17 @@ class IterativeSynthesis(Recorded, Archived, ABC):
             observers=watchers,
             run=self._run,
             batch_size=batch_size,
+            renew=self._renewal(),
         )
         return self.result
 
     def _solver_constraint(self) -> Constraint:
         """Return where the numbers that the solver moves must stay."""
         return self._constraint
+
+    def _renewal(self) -> Renew | None:
+        """Return what lets problems begin again elsewhere, if anything does."""
+        return None
 
     def _is_new(self) -> bool:
         return self._start is None and self._run is None

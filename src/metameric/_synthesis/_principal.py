@@ -130,7 +130,7 @@ class PrincipalDistortions(SetSynthesis):
             initial_distortions, optimizer, optimizer_kwargs, scheduler, scheduler_kwargs, solver=solver, seed=seed
         )
 
-    def _encoded(self, image: Tensor | None) -> Tensor:
+    def _encoded(self, image: Tensor | None, seeds: Sequence[int]) -> Tensor:
         if image is not None:
             if image.shape[1:] != self._blank.shape[1:]:
                 raise InputError(

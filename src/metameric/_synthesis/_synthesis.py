@@ -142,20 +142,19 @@ class Synthesis(IterativeSynthesis):
         n = self._blank.shape[0]
         n = len(seed) if n == 1 and isinstance(seed, Sequence) else n if initial_image is None else len(initial_image)
         self._seeds = problem_seeds(seed, n)
-        self._start = self._encoded(initial_image)
+        self._start = self._encoded(initial_image, self._seeds)
         self._data = {k: v.expand(n, *v.shape[1:]) for k, v in self._data.items()}
 
     def _choose_schedule(self, first_order: bool) -> Schedule | None:
         return Redraw(1 if first_order else DRAWS_APART) if self._transforms else None
 
-    def _encoded(self, image: Tensor | None) -> Tensor:
-        """Return the parameters to start from."""
-        assigned = self._seeds or []
-        like = self._blank[:1].expand(len(assigned), *self._blank.shape[1:])
+    def _encoded(self, image: Tensor | None, seeds: Sequence[int]) -> Tensor:
+        """Return the parameters to start from, for each of these seeds."""
+        like = self._blank[:1].expand(len(seeds), *self._blank.shape[1:])
         if image is None:
             if isinstance(self._parametrization, Generator):
-                return normal(assigned, like.new_empty(len(assigned), *self._parametrization.latent_shape))
-            image = uniform(assigned, like)
+                return normal(seeds, like.new_empty(len(seeds), *self._parametrization.latent_shape))
+            image = uniform(seeds, like)
         else:
             validate_input(image)
             image = image.detach().to(like)

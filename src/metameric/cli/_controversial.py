@@ -41,7 +41,7 @@ def controversial(
     enough: Annotated[float, typer.Option(help="Score with which a stimulus needs no other start.")] = 0.85,
     allowed_range: Annotated[str, typer.Option("--range", help="low,high of its values.")] = "0,1",
     seed: Seed = None,
-    max_iter: MaxIter = 500,
+    max_iter: MaxIter = 1000,
     device: Device = "cpu",
     dtype: Dtype = "float32",
     solver: Solver = "lbfgs",
