@@ -59,7 +59,7 @@ def test_bad_options(options: dict, message: str) -> None:
         ({"initial_image": IMAGE[..., :8]}, r"expected \(1, 1, 16, 16\)"),
         ({"reference_value": 0.0}, "reference_value is 0.0; expected more than 0"),
         ({"reference_value": 50.0}, "within the allowed range"),
-        ({"optimizer_kwargs": {"lr": 1.0}}, "name the optimizer"),
+        ({"scheduler_kwargs": {"gamma": 1.0}}, "name the scheduler class"),
     ],
 )
 def test_bad_setup(options: dict, message: str) -> None:
