@@ -22,6 +22,11 @@ def norm(x: Tensor) -> Tensor:
     return torch.linalg.vector_norm(rows(x), dim=1)
 
 
+def entries(x: Tensor, index: Tensor) -> Tensor:
+    """Return the batch entries `index`, sorted and distinct, without a copy where those are all."""
+    return x if index.numel() == x.shape[0] else x[index]
+
+
 def spread(values: Tensor, like: Tensor) -> Tensor:
     """Reshape (batch,) values so that they broadcast over `like` (batch, ...)."""
     return values.reshape(-1, *(1,) * (like.ndim - 1))

@@ -51,7 +51,8 @@ class Held:
         penalty = each(self.penalty)(x)
         value = self.contest.sign * optimized + self.penalty_lambda * penalty
         parts = contest_parts(self.contest, optimized, landed.value, penalty)
-        ray = (self.back.freedom(x) * (x - self.contest.image)).detach()
+        here = x.detach()
+        ray = (here - self.contest.image).mul_(self.back.freedom(here))
         rise = dot(landed.normal, ray)
         parts["growth"] = rise / landed.value
         if not x.requires_grad:
@@ -63,7 +64,7 @@ class Held:
         exact = value.detach() - price * (landed.value - self.contest.level)
         # A stimulus that could not be brought back is refused, whatever its value.
         exact = torch.where(parts["stray"] <= TOLERANCE, exact, torch.nan)
-        return Terms(exact + rows(along * (x - x.detach())).sum(1), parts)
+        return Terms(exact + rows(along * (x - here)).sum(1), parts)
 
     def from_point(self, parts: Mapping[str, Tensor]) -> "Held":
         """Return the objective whose ways back start with how the reference metric grows at a point near them."""

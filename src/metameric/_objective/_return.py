@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from metameric._core.errors import InputError
-from metameric._core.tensors import spread
+from metameric._core.tensors import entries, spread
 from metameric._core.types import Number
 from metameric._objective._contest import Contest, growth
 
@@ -76,7 +76,9 @@ class Return:
         """
         if not isfinite(self.high - self.low):
             return torch.ones_like(x)
-        return (torch.minimum(x - self.low, self.high - x) / (self.margin * (self.high - self.low))).clamp(0, 1)
+        room = x - self.low
+        torch.minimum(room, self.high - x, out=room)
+        return room.div_(self.margin * (self.high - self.low)).clamp_(0, 1)
 
     def expecting(self, growth: Tensor) -> "Return":
         """Return a search with another first guess of the power, where that is one that a metric can have."""
@@ -121,9 +123,9 @@ class Return:
                 break
             scale = step(pending, excess[go_on].double()).to(x.dtype)
             part = contest if pending.numel() == x.shape[0] else contest.rows(pending)
-            image, start = part.image, x[pending]
-            trial = start + spread(scale - 1, x) * freedom[pending] * (start - image)
-            trial = trial.clamp(self.low, self.high)
+            start = entries(x, pending)
+            way = (start - part.image).mul_(entries(freedom, pending)).mul_(spread(scale - 1, x))
+            trial = way.add_(start).clamp_(self.low, self.high)
         return found, done
 
 

@@ -80,8 +80,9 @@ class Box:
 
     def tangent(self, x: Tensor, direction: Tensor) -> Tensor:
         """Drop what would leave the box."""
-        leaves = ((x <= self.low) & (direction < 0)) | ((x >= self.high) & (direction > 0))
-        return torch.where(leaves, torch.zeros_like(direction), direction)
+        stop, infinite = direction.new_zeros(()), direction.new_full((), torch.inf)
+        lowest = torch.where(x <= self.low, stop, -infinite)
+        return direction.clamp(lowest, torch.where(x >= self.high, stop, infinite))
 
 
 FREE = Free()

@@ -130,10 +130,10 @@ class LBFGS:
         if not bool(keep.any()):
             return
         slot, m = memory["slot"], memory["s"].shape[1]
-        mask = keep[:, None].to(s.dtype)
-        # A refused pair leaves a row of zeros, which drops out of every sum.
-        memory["s"][:, slot] = torch.nan_to_num(rows(s)) * mask
-        memory["y"][:, slot] = torch.nan_to_num(rows(y)) * mask
+        if not bool(keep.all()):
+            # A refused pair leaves a row of zeros, which drops out of every sum.
+            s, y = (torch.where(spread(keep, pair), pair, 0) for pair in (s, y))
+        memory["s"][:, slot], memory["y"][:, slot] = rows(s), rows(y)
         filled = min(m, memory["filled"] + 1)
         latest = memory["y"][:, slot].unsqueeze(2)
         s_latest = memory["s"][:, slot].unsqueeze(2)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from metameric._core.tensors import dot, spread
+from metameric._core.tensors import dot, entries, spread
 from metameric._solve._point import Evaluate, Point
 
 
@@ -46,9 +46,10 @@ class StrongWolfe:
         downhill = bracket.slope0 < 0
         pending, saw_finite = downhill.nonzero()[:, 0], ~downhill
         for _ in range(self.max_evaluations if pending.numel() else 0):
-            heading = direction[pending]
+            heading = entries(direction, pending)
             t = bracket.t[pending]
-            trial = evaluate(move(start.x[pending], spread(t.to(heading.dtype), heading) * heading), pending)
+            step = spread(t.to(heading.dtype), heading) * heading
+            trial = evaluate(move(entries(start.x, pending), step), pending)
             slope = dot(trial.gradient, along(trial.x, heading)).double()
             value = trial.total.double()
             finite = torch.isfinite(value) & torch.isfinite(slope)

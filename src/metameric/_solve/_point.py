@@ -19,7 +19,9 @@ class Point:
     gradient: Tensor
 
     def take(self, index: Tensor) -> "Point":
-        """Return some of the problems."""
+        """Return some of the problems; `index` is sorted and distinct."""
+        if index.numel() == self.total.numel():
+            return self
         parts = {name: value[index] for name, value in self.parts.items()}
         return Point(self.x[index], self.total[index], parts, self.gradient[index])
 

@@ -41,10 +41,19 @@ class Profile(NamedTuple):
 
 
 class Strip(NamedTuple):
-    """The blocks of a banded matrix; the first one meets the samples from `start` on, each other `rows` further."""
+    """The blocks of a banded matrix; the first one meets the samples from `start` on, each other `rows` further.
+
+    The last block may have more rows than the matrix, which has `n_out`.
+    """
 
     blocks: Float[Tensor, "block rows columns"]
     start: int
+    n_out: int
+
+    @property
+    def margin(self) -> int:
+        """How many numbers before the first and after the last row the blocks may meet."""
+        return self.blocks.shape[-1]
 
     def add_product(self, x: Tensor, offset: int, width: int, out: Tensor, weight: float, fresh: bool) -> None:
         """Add ``weight * matrix @ x.mT`` to `out`, (rows, m), or put it there.
@@ -57,17 +66,49 @@ class Strip(NamedTuple):
         out.view(n_blocks, rows, -1).baddbmm_(self.blocks, windows, beta=0 if fresh else 1, alpha=weight)
 
 
-def strip(n: int, profile: Profile, pad_mode: str, transposed: bool, dtype: torch.dtype) -> Strip:
-    """Cut the matrix that filters an axis of `n` samples, or its transpose, into blocks of rows."""
+def strip(n: int, profile: Profile, pad_mode: str | None, transposed: bool, dtype: torch.dtype) -> Strip:
+    """Cut the matrix that filters an axis of `n` samples, or its transpose, into blocks of rows.
+
+    Without padding (None) there are results only where the kernel lies wholly inside.
+    """
     rows, columns, taps = _entries(n, profile, pad_mode)
+    n_out, n_in, start = n, n, -profile.reach
+    if pad_mode is None:
+        n_out, start = n - len(profile.taps) + 1, 0
     if transposed:
-        rows, columns = columns, rows
-    width = block_width(n, profile)
-    n_rows, start = (whole_blocks(n), 0) if width == n else (BLOCK, -profile.reach)
-    blocks = np.zeros((whole_blocks(n) // n_rows, n_rows, width))
+        rows, columns, n_out, n_in = columns, rows, n_in, n_out
+        start = start if pad_mode else 1 - len(profile.taps)
+    width = block_width(n_in, profile)
+    n_rows, start = (whole_blocks(n_out), 0) if width == n_in else (BLOCK, start)
+    blocks = np.zeros((whole_blocks(n_out) // n_rows, n_rows, width))
     np.add.at(blocks, (rows // n_rows, rows % n_rows, columns - rows // n_rows * n_rows - start), taps)
     with constants():
-        return Strip(torch.from_numpy(blocks).to(dtype), start)
+        return Strip(torch.from_numpy(blocks).to(dtype), start, n_out)
+
+
+def banded_products(
+    x: Float[Tensor, "*lead height width"], down: Strip, along: Strip
+) -> Float[Tensor, "*lead rows columns"]:
+    """Filter the rows of images with one banded matrix and their columns with another; outside any graph."""
+    height, width = x.shape[-2:]
+    planes = x.reshape(-1, height, width)
+    given, half = line(x, height * width, along.margin), line(x, whole_blocks(along.n_out) * height, down.margin)
+    source = given[along.margin : along.margin + height * width].view(height, width)
+    turned = half[down.margin : half.numel() - down.margin].view(-1, height)
+    out = x.new_empty(len(planes), whole_blocks(down.n_out), along.n_out)
+    for plane, result in zip(planes.unbind(), out.unbind(), strict=True):
+        source.copy_(plane)
+        along.add_product(given, along.margin, width, turned, 1.0, fresh=True)
+        down.add_product(half, down.margin, height, result, 1.0, fresh=True)
+    return out[:, : down.n_out].reshape(*x.shape[:-2], down.n_out, along.n_out)
+
+
+def line(like: Tensor, n: int, margin: int) -> Tensor:
+    """Room for `n` numbers between two margins of zeros."""
+    room = like.new_empty(n + 2 * margin)
+    room[:margin].zero_()
+    room[-margin:].zero_()
+    return room
 
 
 def block_width(n: int, profile: Profile) -> int:
@@ -81,9 +122,9 @@ def whole_blocks(n: int) -> int:
     return -(-n // BLOCK) * BLOCK
 
 
-def _entries(n: int, profile: Profile, pad_mode: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _entries(n: int, profile: Profile, pad_mode: str | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows, columns and values of the matrix that filters an axis of `n` samples; those of equal place add up."""
-    pads = profile.before, len(profile.taps) - 1 - profile.before
+    pads = (profile.before, len(profile.taps) - 1 - profile.before) if pad_mode else (0, 0)
     position = np.arange(-pads[0], n + pads[1])
     if pad_mode == "reflect":
         samples = np.abs((position + n - 1) % (2 * n - 2) - (n - 1)) if n > 1 else 0 * position
@@ -92,6 +133,6 @@ def _entries(n: int, profile: Profile, pad_mode: str) -> tuple[np.ndarray, np.nd
     else:
         samples = np.where((position >= 0) & (position < n), position, -1)
     columns = np.lib.stride_tricks.sliding_window_view(samples, len(profile.taps))
-    rows, taps = (np.broadcast_to(a, columns.shape) for a in (np.arange(n)[:, None], np.array(profile.taps)))
+    rows, taps = (np.broadcast_to(a, columns.shape) for a in (np.arange(len(columns))[:, None], np.array(profile.taps)))
     inside = columns >= 0
     return rows[inside], columns[inside], taps[inside]

@@ -16,7 +16,7 @@ from torch import Tensor
 from metameric._core.functions import Function
 from metameric._core.linear import Map, linear_map, linear_map_to_several
 from metameric._core.types import Images
-from metameric.process._banded import BLOCK, Profile, Strip, block_width, strip, whole_blocks
+from metameric.process._banded import BLOCK, Profile, Strip, block_width, line, strip, whole_blocks
 from metameric.process._convolution import Filtered, Size
 from metameric.process._padding import same_pads
 
@@ -195,18 +195,11 @@ class _Matrices(NamedTuple):
         lead = xs[0].shape[:-3]
         planes = [x.reshape(-1, *x.shape[-3:]) for x in xs]
         outs = [xs[0].new_empty(len(planes[0]), n, whole_blocks(height), width) for n in groups]
-        lines = [self._line(xs[0], n) for n in (height * width, height * whole_blocks(width))]
+        lines = [line(xs[0], n, self.margin) for n in (height * width, height * whole_blocks(width))]
         for image in range(len(planes[0])):
             sources, results = ([c for part in parts for c in part[image].unbind()] for parts in (planes, outs))
             self._filter_one(sources, results, routes, *lines)
         return tuple(out[..., :height, :].reshape(*lead, -1, height, width) for out in outs)
-
-    def _line(self, like: Tensor, n: int) -> Tensor:
-        """Room for `n` numbers between two margins of zeros."""
-        line = like.new_empty(n + 2 * self.margin)
-        line[: self.margin].zero_()
-        line[-self.margin :].zero_()
-        return line
 
     def _filter_one(
         self,

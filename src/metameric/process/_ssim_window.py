@@ -9,6 +9,7 @@ from torch import Tensor
 
 from metameric._core.errors import InputError
 from metameric._core.linear import linear_map
+from metameric.process._banded import Profile, Strip, banded_products, strip
 from metameric.process._filters import circular_gaussian2d
 from metameric.process._padding import PAD_MODES, Pads, fold, pad
 from metameric.process._stencil import Stencil, column_stencil, gather, row_stencil, scatter
@@ -16,6 +17,8 @@ from metameric.process._stencil import Stencil, column_stencil, gather, row_sten
 WINDOW_SIZE, WINDOW_STD = 11, 1.5
 # Above this many values maps outgrow the fast memory of a processor and are filtered one after the other.
 STACK_LIMIT = 2**15
+# Rows and columns from which products with banded matrices take less time.
+LARGE_PLANE = 96
 
 
 class Window(NamedTuple):
@@ -57,20 +60,43 @@ class Window(NamedTuple):
         return _one_by_one_or_stacked(self._scatter, gradients)
 
     def _gather(self, x: Tensor) -> Tensor:
+        if _is_large(x):
+            return banded_products(x, *(_matrix(n, False, x.dtype) for n in x.shape[-2:]))
         down, along = _stencils(self.size)
         return gather(gather(x, down), along)
 
     def _scatter(self, y: Tensor) -> Tensor:
-        down, along = _stencils(self.size)
         rows, columns = y.shape[-2:]
         more = self.size - 1
+        if _is_large(y):
+            return banded_products(y, *(_matrix(n + more, True, y.dtype) for n in (rows, columns)))
+        down, along = _stencils(self.size)
         return scatter(scatter(y, along, (rows, columns + more)), down, (rows + more, columns + more))
+
+
+def _is_large(x: Tensor) -> bool:
+    """Tell whether planes are so large that two products with banded matrices are faster than a sum of shifted views.
+
+    In windows smaller than usual, images are.
+    """
+    plain = type(x) is Tensor and x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
+    return plain and min(x.shape[-2:]) >= LARGE_PLANE
+
+
+@lru_cache(maxsize=16)
+def _taps(size: int) -> list[float]:
+    taps: list[float] = circular_gaussian2d((size, 1), torch.tensor(WINDOW_STD, dtype=torch.float64)).flatten().tolist()
+    return taps
 
 
 @lru_cache(maxsize=16)
 def _stencils(size: int) -> tuple[Stencil, Stencil]:
-    taps = circular_gaussian2d((size, 1), torch.tensor(WINDOW_STD, dtype=torch.float64)).flatten().tolist()
-    return column_stencil(taps), row_stencil(taps)
+    return column_stencil(_taps(size)), row_stencil(_taps(size))
+
+
+@lru_cache(maxsize=32)
+def _matrix(n: int, transposed: bool, dtype: torch.dtype) -> Strip:
+    return strip(n, Profile(tuple(_taps(WINDOW_SIZE)), WINDOW_SIZE // 2), None, transposed, dtype)
 
 
 def _one_by_one_or_stacked(function: Callable[[Tensor], Tensor], maps: tuple[Tensor, ...]) -> list[Tensor]:
