@@ -31,13 +31,12 @@ class SetSynthesis(Synthesis):
         self, iteration: int | None = None, batch_idx: int = 0, channel_idx: int | None = None
     ) -> Sequence[Panel]:
         """Say what there is to see: members of the set, and how the objective fell."""
-        stimulus = self._stimulus_at(iteration)[batch_idx].detach().cpu()
+        stimulus = self._members_at(iteration, batch_idx).detach().cpu()
         found: list[Panel] = []
         if stimulus.ndim == 4:
             shared = (float(stimulus.min()), float(stimulus.max()))
             vrange: ValueRange = "indep0" if self._signed else shared
-            chosen = torch.linspace(0, len(stimulus) - 1, min(MOST, len(stimulus))).round().long().tolist()
-            for i in chosen:
+            for i in self._worth_showing(len(stimulus)):
                 image = self._shown(stimulus[i], channel_idx)
                 found.append(ImagePanel("synthesis_imshow", image, self._title(i), vrange))
         if self._run is not None:
@@ -47,6 +46,14 @@ class SetSynthesis(Synthesis):
                 label = name.replace("_", " ").capitalize()
                 found.append(CurvesPanel("synthesis_loss", curve, ylabel=label, log=name != "total", iteration=at))
         return [*found, *self._more_panels(stimulus, batch_idx)]
+
+    def _members_at(self, iteration: int | None, batch_idx: int) -> Tensor:
+        return self._stimulus_at(iteration)[batch_idx]
+
+    def _worth_showing(self, n: int) -> list[int]:
+        """Choose some of `n` members, evenly."""
+        chosen: list[int] = torch.linspace(0, n - 1, min(MOST, n)).round().long().tolist()
+        return chosen
 
     def _more_panels(self, stimulus: Tensor, batch_idx: int) -> Sequence[Panel]:
         """Return what else there is to see of one batch entry (members, ...)."""

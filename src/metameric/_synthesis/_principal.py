@@ -25,6 +25,8 @@ from metameric._synthesis._result import SynthesisResult
 from metameric.validate._probe import check, probe
 from metameric.validate._stimulus import validate_input
 
+PAIRS_SHOWN = 3
+"""Pairs shown in one figure."""
 LARGEST_DENSE = 1024
 """Elements of an image up to which generalised eigenproblems are solved outright."""
 
@@ -269,12 +271,23 @@ class PrincipalDistortions(SetSynthesis):
         return {**figures, **quality}, {"variance": "of the log ratio of visibilities, over models", **meaning}
 
     def _more_panels(self, stimulus: Tensor, batch_idx: int) -> Sequence[Panel]:
-        s = self.log_ratios[-1].detach().cpu()
+        ratios = self.log_ratios.detach().cpu()
+        names = [f"pair {i}" for i in range(len(ratios))] if len(ratios) > 1 else ["log ratio"]
         title = "How much more visible the first distortion is"
-        return [CurvesPanel("log_ratio", {"log ratio": s}, title, "Model", "Log ratio of visibilities", log=False)]
+        curves = dict(zip(names, ratios, strict=True))
+        return [CurvesPanel("log_ratio", curves, title, "Model", "Log ratio of visibilities", log=False)]
+
+    def _members_at(self, iteration: int | None, batch_idx: int) -> Tensor:
+        """Return the pairs that were found before, and that of one start."""
+        return torch.cat([*self._found, super()._members_at(iteration, batch_idx)])
+
+    def _worth_showing(self, n: int) -> list[int]:
+        # The first pairs differ the most.
+        return list(range(min(n, 2 * PAIRS_SHOWN)))
 
     def _title(self, member: int) -> str:
-        return "distortion " + "ab"[member]
+        pair = str(member // 2) if len(self._found) else ""
+        return f"distortion {pair}{'ab'[member % 2]}"
 
     def _settings(self) -> dict[str, Any]:
         return {"image": self._image, "models": self._models, "ridge": self._ridge}

@@ -6,7 +6,7 @@ import torch
 
 import metameric as mm
 from metameric._objective._match import Match
-from metameric._solve._stop import Never
+from metameric._solve._stop import Below, Never
 
 QUIET = {"progress": False}
 
@@ -281,3 +281,21 @@ def test_a_users_own_method_has_everything(tmp_path, capsys):
     alone.setup(seed=1)
     alone.synthesize(20, **QUIET)
     assert torch.allclose(alone.result.trace["total"][5, 0], own.result.trace["total"][5, 1], rtol=1e-4)
+
+
+def test_all_pairs_of_principal_distortions_are_shown_the_first_before_the_last():
+    def new(k):
+        models = [Squares(), mm.remove_grad(mm.models.Gaussian(5))]
+        principal = mm.PrincipalDistortions(IMAGE, models, ridge=0.01)
+        principal.synthesize(k, stop=Below("variance", torch.inf), **QUIET)
+        return principal
+
+    one, two, many = new(1), new(2), new(5)
+    panels = {n: [p for p in s.panels() if p.name == "synthesis_imshow"] for n, s in enumerate((one, two, many))}
+    assert [p.title for p in panels[0]] == ["distortion a", "distortion b"]
+    assert [p.title for p in panels[1]] == [f"distortion {name}" for name in ("0a", "0b", "1a", "1b")]
+    shown = torch.stack([p.image for p in panels[1]])
+    torch.testing.assert_close(shown, two.distortions.flatten(0, 1))
+    assert [p.title[-2:] for p in panels[2]] == ["0a", "0b", "1a", "1b", "2a", "2b"]
+    curves = {name: curve for p in two.panels() if p.name == "log_ratio" for name, curve in p.curves.items()}
+    torch.testing.assert_close(torch.stack([curves["pair 0"], curves["pair 1"]]), two.log_ratios)
