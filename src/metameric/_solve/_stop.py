@@ -151,6 +151,39 @@ class Stationary(Stop):
         return flat.long() * Status.CONVERGED.code
 
 
+@dataclass(frozen=True)
+class Halving(Stop):
+    """Of every `n` problems in a row the better half goes on after `first`, 2 `first`, 4 `first`, ... iterations.
+
+    When one is left, all have ended. Successive halving (Jamieson & Talwalkar 2016) finds the better of many starts
+    with few evaluations, since the more iterations there were, the better they tell.
+    """
+
+    n: int
+    first: int
+
+    def __call__(self, trace: Trace) -> Tensor:
+        """Return a status code per problem."""
+        left = self.left(trace)
+        go_on = left & (left.sum(1, keepdim=True) > 1)
+        return (~go_on).long().flatten() * Status.CONVERGED.code
+
+    def left(self, trace: Trace) -> Tensor:
+        """Return which problems are still in the race, (groups, n)."""
+        left = torch.ones_like(trace.last("total"), dtype=torch.bool).reshape(-1, self.n)
+        n, iteration = self.n, self.first
+        while n > 1 and iteration < len(trace):
+            total = torch.nan_to_num(trace.columns["total"][iteration], nan=torch.inf).reshape(-1, self.n)
+            n, iteration = -(-n // 2), 2 * iteration
+            best = total.masked_fill(~left, torch.inf).argsort(dim=1, stable=True)[:, :n]
+            left = torch.zeros_like(left).scatter_(1, best, True)
+        return left
+
+    def most_iterations(self) -> int:
+        """Return after how many iterations one is left."""
+        return int(self.first * 2 ** max((self.n - 1).bit_length() - 1, 0))
+
+
 class Never(Stop):
     """Go on to the step limit.
 

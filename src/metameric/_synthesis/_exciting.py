@@ -15,13 +15,13 @@ from metameric._objective._exciting import Penalised
 from metameric._solve._constraint import FREE, Box, Constraint
 from metameric._solve._solver import Solver
 from metameric._solve._sphere import ContrastSphere, FixedPixels
-from metameric._solve._stop import Never
+from metameric._solve._stop import Halving
 from metameric._solve._together import Intersection
 from metameric._synthesis._synthesis import Synthesis
 from metameric.validate._probe import check, probe
 
-TRIAL = 20
-"""Iterations after which the best of several starts is chosen: few beside the hundreds that follow."""
+TRIAL = 5
+"""Iterations after which the worse half of several starts is dropped; then after twice as many, and so on."""
 
 
 class MostExcitingInput(Synthesis):
@@ -138,8 +138,8 @@ class MostExcitingInput(Synthesis):
         initial_image, optimizer, optimizer_kwargs, scheduler, scheduler_kwargs, solver, seed
             As for `Synthesis`.
         n_starts
-            Noise images tried for each stimulus: after 20 iterations the best goes on, the others are dropped. Deep
-            networks have many local maxima. Not with an initial image.
+            Noise images tried for each stimulus: after 5, 10, 20, ... iterations the worse half is dropped, until the
+            best is left. Deep networks have many local maxima. Not with an initial image.
         """
         if not isinstance(n_starts, int) or n_starts < 1:
             raise InputError(f"n_starts is {n_starts!r}; expected a whole number of starts, at least 1.")
@@ -159,11 +159,13 @@ class MostExcitingInput(Synthesis):
         placed = {"image_shape": shape, "dtype": self._blank.dtype, "device": self._blank.device}
         several = MostExcitingInput(**{**settings, **placed, "data": data, "precondition": None})
         several.setup(seed=[seed + STARTS_APART * i for seed in seeds for i in range(n)])
-        several.synthesize(TRIAL, stop=Never(), progress=False)
+        halving = Halving(n, TRIAL)
+        several.synthesize(halving.most_iterations(), stop=halving, progress=False)
         found = several._run
         if found is None:
             raise StateError("the trials of several starts have no result.")
-        best = torch.nan_to_num(found.point.total, nan=torch.inf).reshape(-1, n).argmin(1)
+        total = torch.nan_to_num(found.point.total, nan=torch.inf).reshape(-1, n)
+        best = total.masked_fill(~halving.left(found.trace), torch.inf).argmin(1)
         self._trials = found.counts.reshape(-1, n).sum(1)
         return found.x.reshape(-1, n, *found.x.shape[1:])[torch.arange(len(seeds), device=best.device), best]
 

@@ -7,7 +7,8 @@ import metameric as mm
 from metameric._core.errors import InputError
 from metameric._core.random import STARTS_APART
 from metameric._solve._status import Status
-from metameric._solve._stop import Never, Stop
+from metameric._solve._stop import Halving, Never, Stop
+from metameric._solve._trace import Trace
 from metameric._synthesis._exciting import TRIAL
 
 QUIET = {"progress": False}
@@ -25,18 +26,37 @@ def test_the_best_of_several_starts_goes_on():
         search.setup(**setup)
         return search
 
-    alone = []
-    for i in range(4):
-        one = new(seed=5 + i * STARTS_APART)
-        one.synthesize(TRIAL, stop=Never(), **QUIET)
-        alone.append((float(one.responses[-1]), one))
+    alone = [new(seed=5 + i * STARTS_APART) for i in range(4)]
+    for one in alone:
+        one.synthesize(2 * TRIAL, stop=Never(), **QUIET)
     several = new(seed=5, n_starts=4)
-    best = max(alone, key=lambda pair: pair[0])[1]
+    better = sorted(alone, key=lambda one: float(one.responses[TRIAL]))[2:]
+    best = max(better, key=lambda one: float(one.responses[-1]))
     assert torch.allclose(several.stimulus, best.stimulus, atol=1e-6)
-    assert len({round(value, 3) for value, _ in alone}) > 1
+    assert len({round(float(one.responses[TRIAL]), 3) for one in alone}) == 4
     figures = several.synthesize(**QUIET).figures
-    assert figures["trial_evaluations"] == sum(int(one.run.counts) for _, one in alone)
-    assert figures["response"] >= max(value for value, _ in alone) - 1e-5
+    half = [int(one.run.trace["evaluations"][TRIAL]) for one in alone if one not in better]
+    assert figures["trial_evaluations"] == sum(half) + sum(int(one.run.counts) for one in better)
+    assert figures["response"] >= float(best.responses[-1]) - 1e-5
+
+
+def test_halving_drops_the_worse_half_at_every_rung_whatever_comes_later():
+    halving, trace = Halving(5, 2), Trace()
+    nan = float("nan")
+    # Two groups of five: after 2 iterations three are left, after 4 two, after 8 one.
+    after = {2: [3, 1, 2, nan, 0, 9, 8, 7, 6, 5], 4: [-9, 1, 0, -9, 2, -9, -9, 3, 2, 1], 8: [0] * 2 + [-1] * 8}
+    left = {0: range(10), 2: [1, 2, 4, 7, 8, 9], 4: [1, 2, 8, 9], 8: []}
+    assert halving.most_iterations() == 8
+    for iteration in range(9):
+        trace.append({"total": torch.tensor(after.get(iteration, [0.0] * 10), dtype=torch.float64)}, 0.0)
+        expected = left[max(k for k in left if k <= iteration)]
+        assert (halving(trace) == 0).nonzero()[:, 0].tolist() == list(expected), iteration
+    assert halving.left(trace).nonzero()[:, 1].tolist() == [2, 3]
+
+
+@pytest.mark.parametrize(("n", "iterations"), [(1, 5), (2, 5), (3, 10), (4, 10), (5, 20), (16, 40)])
+def test_halving_ends_when_one_is_left(n, iterations):
+    assert Halving(n, 5).most_iterations() == iterations
 
 
 def test_several_starts_for_every_stimulus_with_its_data_and_from_a_file(tmp_path):
