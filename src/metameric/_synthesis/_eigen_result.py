@@ -11,7 +11,7 @@ from torch import Tensor
 from metameric._solve._status import Status
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EigendistortionResult:
     """Eigendistortions with the evidence for each of them.
 
@@ -86,7 +86,7 @@ class EigendistortionResult:
             f"{float(self.thresholds[i, j]):>12.4g}  {self.status[i][j]}"
         )
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.summary()
 
     def to_dict(self) -> dict[str, Any]:
@@ -107,7 +107,7 @@ class EigendistortionResult:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ThresholdTable:
     """Thresholds that several models predict for the same distortions (the experiment of Berardino et al. 2017)."""
 
@@ -115,7 +115,7 @@ class ThresholdTable:
     index: Int[Tensor, " n"]
     values: Float[Tensor, "models batch n"]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         width = max(12, *(len(name) + 2 for name in self.models))
         lines = [f"{'rank':>8}" + "".join(f"{name:>{width}}" for name in self.models)]
         for i in range(self.values.shape[1]):

@@ -127,5 +127,5 @@ class MADCompetition(Competition):
 
     @property
     def saved_mad_image(self) -> Tensor:
-        """Stimuli stored on the way, (stored, batch, ...); empty unless `store_progress` was given."""
+        """Stimuli stored on the way, (stored, batch, ...); the present ones alone without `store_progress`."""
         return self._saved

@@ -217,13 +217,16 @@ class Metamer(Penalised):
         Parameters
         ----------
         metamer
-            Stimulus, (batch, ...); the present metamer by default.
+            Stimulus, (batch, ...); the present metamer by default, without which (before `setup`) the result is empty.
         target_representation
             Representation to compare with; the target's by default.
         **analyze_kwargs
             Passed to the model.
         """
-        metamer = self.metamer if metamer is None else metamer
+        if metamer is None:
+            metamer = self.metamer
+            if metamer.numel() == 0:
+                return torch.empty(0)
         if target_representation is None:
             target_representation = (
                 self._model(self._image, **analyze_kwargs) if analyze_kwargs else self._target_representation
@@ -295,5 +298,5 @@ class Metamer(Penalised):
 
     @property
     def saved_metamer(self) -> Tensor:
-        """Metamers stored on the way, (stored, batch, ...); empty unless `store_progress` was given."""
+        """Metamers stored on the way, (stored, batch, ...); the present ones alone without `store_progress`."""
         return self._saved

@@ -40,7 +40,7 @@ class MetamerCTF(Metamer):
     >>> metamer.setup(seed=0)
     >>> result = metamer.synthesize(20, ctf_iters_to_check=3, progress=False)
     >>> metamer.scales_finished[0]
-    ['pixel_statistics']
+    'pixel_statistics'
     """
 
     def __init__(
@@ -135,9 +135,9 @@ class MetamerCTF(Metamer):
         return self._column("total").mean(1)
 
     @property
-    def _named_stages(self) -> list[Any]:
-        single = self._coarse_to_fine == "separate"
-        return [s[0] if single else s for s in self._stages] + ["all"]
+    def _named_stages(self) -> tuple[Any, ...]:
+        """Name each stage by the finest of its scales."""
+        return (*(scales[-1] for scales in self._stages), "all")
 
     @property
     def _stage_now(self) -> int:
@@ -145,24 +145,27 @@ class MetamerCTF(Metamer):
         return 0 if self._run is None else int(self._run.control["stage"].min())
 
     @property
-    def scales(self) -> list[Any]:
-        """Stages at hand and to come; ``"all"`` is the last."""
+    def scales(self) -> tuple[Any, ...]:
+        """Stages at hand and to come, each by its finest scale; ``"all"`` is the last."""
         return self._named_stages[self._stage_now :]
 
     @property
-    def scales_finished(self) -> list[Any]:
+    def scales_finished(self) -> tuple[Any, ...]:
         """Stages that every problem has left behind."""
         return self._named_stages[: self._stage_now]
 
     @property
     def scales_timing(self) -> dict[Any, list[int]]:
-        """First and last iteration of each stage (of the slowest problem), by its name."""
-        keys = [tuple(s) if isinstance(s, list) else s for s in self._named_stages]
+        """First and last iteration of each stage (of the slowest problem), by its name; of that at hand, the first."""
+        timing: dict[Any, list[int]] = {name: [] for name in self._named_stages}
         if self._run is None:
-            return {key: [] for key in keys}
+            timing[self._named_stages[0]] = [0]
+            return timing
         stage = self._column("stage").min(1).values
-        found = {i: (stage == i).nonzero()[:, 0].tolist() for i in range(len(keys))}
-        return {key: [found[i][0], found[i][-1]] if found[i] else [] for i, key in enumerate(keys)}
+        for i, name in enumerate(self._named_stages[: self._stage_now + 1]):
+            iterations = (stage == i).nonzero()[:, 0].tolist()
+            timing[name] = iterations[:1] if i == self._stage_now else [iterations[0], iterations[-1]]
+        return timing
 
 
 class _Overall(Observer):

@@ -106,11 +106,11 @@ class Recorded:
 
     @property
     def _saved(self) -> Tensor:
-        """Stored stimuli, (stored, batch, ...), on the CPU, with the present one last."""
-        if self._snapshots is None or self._run is None:
-            return torch.empty(0)
-        images = list(self._snapshots.images)
-        if self._snapshots.iterations[-1:] != [self._run.iteration]:
+        """Stored stimuli, (stored, batch, ...), on the CPU, with the present one last; empty before `setup`."""
+        if self._run is None:
+            return self._stimulus.unsqueeze(0).cpu() if self._start is not None else torch.empty(0)
+        images = [] if self._snapshots is None else list(self._snapshots.images)
+        if self._snapshots is None or self._snapshots.iterations[-1:] != [self._run.iteration]:
             images.append(self._run.x.cpu())
         return torch.stack([self._decode(image.to(self._run.x)).cpu() for image in images])
 
@@ -142,9 +142,8 @@ class Recorded:
             raise IndexError(f"iteration {iteration} is not among the {n_points} that were recorded (from 0).")
         iteration %= n_points
         series = self._series()
-        progress: dict[str, Any] = {"iteration": iteration}
-        for name, values in series.items():
-            progress[name] = values[iteration] if iteration < len(values) else None
+        found = {name: values[iteration] if iteration < len(values) else None for name, values in series.items()}
+        progress: dict[str, Any] = {"losses": found.pop("losses"), "iteration": iteration, **found}
         stored = self._stored_iterations()
         if stored:
             position = _nearest(stored, iteration, iteration_selection)
@@ -184,4 +183,5 @@ def _nearest(stored: list[int], iteration: int, how: str) -> int:
         return at_or_before
     if how == "ceiling":
         return at_or_after
-    return min((at_or_before, at_or_after), key=lambda i: abs(stored[i] - iteration))
+    # Of two as near, the even one, as numbers are rounded.
+    return min((at_or_before, at_or_after), key=lambda i: (abs(stored[i] - iteration), i % 2))

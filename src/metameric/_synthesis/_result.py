@@ -10,7 +10,7 @@ from metameric._solve._status import Status
 from metameric._solve._trace import Trace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SynthesisResult:
     """The outcome of a synthesis.
 
@@ -73,7 +73,7 @@ class SynthesisResult:
         lines.append(f"  {self.iterations} iterations, {seconds:.2f} s")
         return "\n".join(line.rstrip() for line in lines)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.summary()
 
     def to_dict(self) -> dict[str, Any]:

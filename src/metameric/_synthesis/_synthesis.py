@@ -295,5 +295,5 @@ class Synthesis(IterativeSynthesis):
 
     @property
     def saved_stimulus(self) -> Tensor:
-        """Stimuli stored on the way, (stored, batch, ...); empty unless `store_progress` was given."""
+        """Stimuli stored on the way, (stored, batch, ...); the present ones alone without `store_progress`."""
         return self._saved

@@ -81,6 +81,7 @@ def test_several_seeds_of_one_image_are_distinct_metamers(image, model):
 def test_plenoptic_vocabulary(image, model):
     metamer = mm.Metamer(image, model, mm.loss.l2_norm, penalty_lambda=0.2)
     assert metamer.metamer.numel() == metamer.losses.numel() == metamer.saved_metamer.numel() == 0
+    assert metamer.objective_function().numel() == 0
     assert metamer.optimizer is not None
     options = {"lr": 0.02}
     metamer.setup(torch.rand_like(image), torch.optim.Adam, options, torch.optim.lr_scheduler.StepLR, {"step_size": 3})
@@ -105,10 +106,29 @@ def test_plenoptic_vocabulary(image, model):
     assert metamer.penalty_lambda == 0.2
 
 
-def test_get_progress(image, model):
+def test_without_progress_only_the_present_metamer_is_saved(image, model):
     metamer = mm.Metamer(image, model)
+    metamer.setup(seed=0)
+    assert torch.equal(metamer.saved_metamer, metamer.metamer[None])
+    metamer.synthesize(2, **QUIET)
+    assert torch.equal(metamer.saved_metamer, metamer.metamer[None])
+    assert metamer.store_progress is None
+    assert "saved_metamer" not in metamer.get_progress(1)
+
+
+def test_what_a_run_returns_is_shown_as_its_summary(image, model):
+    result = mm.Metamer(image, model).synthesize(2, **QUIET)
+    assert repr(result) == str(result) == result.summary()
+    found = mm.Eigendistortion(image, model).synthesize(**QUIET)
+    assert repr(found) == str(found) == found.summary()
+
+
+def test_get_progress(image, model):
+    metamer, every_other = mm.Metamer(image, model), mm.Metamer(image, model)
+    every_other.synthesize(8, store_progress=2, stop=Never(), **QUIET)
     metamer.synthesize(7, store_progress=3, stop=Never(), **QUIET)
     last = metamer.get_progress(-1)
+    assert list(last)[:2] == ["losses", "iteration"]
     assert last["iteration"] == 7
     assert last["losses"] == metamer.losses[-1]
     assert last["gradient_norm"] is None
@@ -119,6 +139,8 @@ def test_get_progress(image, model):
     for how, found in (("floor", 3), ("ceiling", 6), ("round", 3)):
         with pytest.warns(UserWarning, match="iteration 4 was not stored"):
             assert metamer.get_progress(4, how)["store_progress_iteration"] == found
+    with pytest.warns(UserWarning, match="was not stored"):
+        assert [every_other.get_progress(i)["store_progress_iteration"] for i in (1, 3, 5, 7)] == [0, 4, 4, 8]
     with pytest.raises(IndexError, match="iteration 8 is not among the 8"):
         metamer.get_progress(8)
     with pytest.raises(ValueError, match="expected 'floor'"):

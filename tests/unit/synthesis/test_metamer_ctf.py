@@ -31,19 +31,20 @@ def images():
 @pytest.mark.parametrize(
     ("how", "names"),
     [
-        ("together", [["residual_lowpass"], ["residual_lowpass", 1], "all"]),
+        ("together", ["residual_lowpass", 1, "all"]),
         ("separate", ["residual_lowpass", 1, 0, "all"]),
     ],
 )
 def test_goes_through_the_stages(images, how, names):
     metamer = mm.MetamerCTF(images, Scales(), coarse_to_fine=how)
     metamer.setup(seed=0)
-    assert metamer.scales == names
-    assert metamer.scales_finished == []
+    assert metamer.scales == tuple(names)
+    assert metamer.scales_finished == ()
+    assert metamer.scales_timing == {names[0]: [0], **{name: [] for name in names[1:]}}
     result = metamer.synthesize(400, ctf_iters_to_check=5, **QUIET)
     assert result.converged
-    assert metamer.scales == ["all"]
-    assert metamer.scales_finished == names[:-1]
+    assert metamer.scales == ("all",)
+    assert metamer.scales_finished == tuple(names[:-1])
     timing = list(metamer.scales_timing.values())
     assert timing[0][0] == 0
     assert all(a[1] + 1 == b[0] for a, b in itertools.pairwise(timing))
@@ -79,9 +80,9 @@ def test_fixed_stage_lengths_and_plenoptics_optimizer(images):
         assert optimizer is None or metamer.optimizer is optimizer
         optimizer = metamer.optimizer
     assert metamer.scales_timing == {
-        ("residual_lowpass",): [0, 6],
-        ("residual_lowpass", 1): [7, 13],
-        "all": [14, 20],
+        "residual_lowpass": [0, 6],
+        1: [7, 13],
+        "all": [14],
     }
 
 
