@@ -70,3 +70,8 @@ def test_the_smooth_least_distance_has_a_bound_and_scales_with_its_set():
     distances = torch.tensor([[[0.0, 2.0, 2.0], [2.0, 0.0, 2.0], [2.0, 2.0, 0.0]]], dtype=D)
     expected = 2 - 2 / 20 * torch.log(torch.tensor(3.0, dtype=D))
     torch.testing.assert_close(spread_of(distances, "least"), expected[None])
+
+
+def test_the_mean_distance_is_over_all_pairs():
+    distances = torch.tensor([[[0.0, 1.0, 5.0], [1.0, 0.0, 3.0], [5.0, 3.0, 0.0]]], dtype=D)
+    assert spread_of(distances, "mean") == 3

@@ -13,6 +13,8 @@ def test_what_a_unit_is(rng):
     torch.testing.assert_close(mm.UnitResponse(same, (1, 2, 0))(maps), maps[:, 1, 2, 0])
     torch.testing.assert_close(mm.UnitResponse(same, (1, 2))(maps), maps[:, 1, 2].mean(1))
     torch.testing.assert_close(mm.UnitResponse(same, -1)(maps), maps[:, 3].mean((1, 2)))
+    torch.testing.assert_close(mm.UnitResponse(same, -4)(maps), maps[:, 0].mean((1, 2)))
+    assert mm.UnitResponse(same).__name__ == "Identity layer" and mm.UnitResponse(same, 2).__name__ == "Identity 2"
     torch.testing.assert_close(mm.UnitResponse(same)(maps), maps.mean((1, 2, 3)))
     means = maps.mean((2, 3))
     torch.testing.assert_close(mm.UnitResponse(same, -3, "others")(maps), means[:, 1] - means[:, [0, 2, 3]].mean(1))

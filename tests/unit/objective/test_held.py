@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 from torch import Tensor
 
+from metameric._core.errors import InputError
 from metameric._core.fixed import Fixed
 from metameric._objective._contest import Contest, growth
 from metameric._objective._held import Held
-from metameric._objective._return import Return
+from metameric._objective._return import Return, scaled_to
 from metameric._objective._trade_off import TradeOff
 from metameric._solve._point import Evaluate
 from metameric.problems import QuadraticMetric
@@ -207,3 +209,34 @@ def test_a_pixel_that_leaves_a_bound_by_little_changes_little() -> None:
         assert ((there.x - at_bound).abs() <= 10 * distance).all()
         assert ((there.gradient - here.gradient).abs() <= 1e4 * distance).all()
         torch.testing.assert_close(there.total, here.total, rtol=100 * distance, atol=100 * distance)
+
+
+def test_pixels_are_free_in_proportion_to_the_room_they_have() -> None:
+    back = Return(torch.ones(1), 2.0, 6.0, margin=0.1)
+    x = torch.tensor([[2.0, 2.1, 2.4, 4.0, 5.8, 6.0]])
+    torch.testing.assert_close(back.freedom(x), torch.tensor([[0.0, 0.25, 1.0, 1.0, 0.5, 0.0]]))
+    assert (replace(back, low=-torch.inf).freedom(x) == 1).all()
+
+
+def test_growth_is_the_power_of_the_distance_and_two_where_there_is_none() -> None:
+    def by_row(x: Tensor, y: Tensor) -> Tensor:
+        distance = (x - y).abs().sum(1)
+        return distance ** torch.tensor([0.5, 3.0, 0.05, 0.0], dtype=x.dtype)
+
+    by_row.each = by_row  # type: ignore[attr-defined]
+    image = torch.zeros(4, 2, dtype=torch.float64)
+    level = torch.ones(4, dtype=torch.float64)
+    contest = Contest((by_row, by_row), Fixed(image), 0, 1, level, level)
+    expected = torch.tensor([0.5, 3.0, 2.0, 2.0], dtype=torch.float64)
+    torch.testing.assert_close(growth(contest, image + 0.3), expected)
+
+
+def test_a_start_is_scaled_only_to_values_that_can_be_reached() -> None:
+    held, start = make(fourth_power, 0.0, 1.0)
+    scaled = scaled_to(held.contest, start, torch.tensor([0.01, 0.02]), (0.0, 1.0))
+    torch.testing.assert_close(
+        fourth_power(scaled, held.contest.image), torch.tensor([0.01, 0.02]).double(), rtol=1e-4, atol=0
+    )
+    for value, message in (((0.01, 0.0), "expected more than 0"), ((0.01, 9.0), "no scale of the noise")):
+        with pytest.raises(InputError, match=message):
+            scaled_to(held.contest, start, torch.tensor(value), (0.0, 1.0))

@@ -44,3 +44,14 @@ def test_the_smooth_least_distance_of_each_set_is_just_below_its_least():
     assert 0.9 < float(found[0]) <= 1
     torch.testing.assert_close(found[1], 10 * found[0])
     assert spread_of(one[None], "mean") == 2
+
+
+def test_a_sigmoid_goes_there_and_back_in_any_range(rng):
+    x = 1.5 + 3 * torch.rand(2, 3, 4, 4, generator=rng, dtype=torch.float64)
+    sigmoid = mm.SigmoidPixels(1.0, 5.0)
+    torch.testing.assert_close(sigmoid(sigmoid.encode(x)), x)
+
+
+def test_frequencies_weigh_one_over_f_by_default():
+    z = torch.ones(1, 1, 16, 9, 2)
+    torch.testing.assert_close(mm.FourierPixels(16, 16)(z), mm.FourierPixels(16, 16, decay=1)(z))

@@ -60,3 +60,51 @@ def test_excess_is_0_at_the_bound_and_1_at_the_pixel_fade():
     parts = objective(basis.coordinates(best)).parts
     torch.testing.assert_close(parts["excess"], torch.zeros(1, dtype=torch.float64))
     torch.testing.assert_close(parts["gap"], torch.ones(1, dtype=torch.float64))
+
+
+def test_steps_count_by_the_time_they_take():
+    path = torch.tensor([[[0.0], [3.0], [7.0]]])
+    assert path_energy(path) == 9 + 16
+    assert path_energy(path, torch.tensor([0, 1, 3])) == 9 + 16 / 2
+
+
+def test_a_line_may_lie_anywhere(rng):
+    sequence = torch.randn(5, 3, generator=rng, dtype=torch.float64)
+    for found, shifted in zip(mm.deviation_from_line(sequence), mm.deviation_from_line(sequence + 7), strict=True):
+        torch.testing.assert_close(found, shifted)
+    along, off = mm.deviation_from_line(torch.tensor([[1.0, 1.0], [3.0, 2.0], [1.0, 5.0]]))
+    torch.testing.assert_close(along, torch.tensor([0.0, 0.25, 1.0]))
+    torch.testing.assert_close(off, torch.tensor([0.0, 0.5, 0.0]))
+
+
+def test_two_frames_have_no_shape():
+    with pytest.raises(ValueError, match="2 frames"):
+        mm.curvature(torch.zeros(2, 3))
+
+
+def test_pixels_and_a_penalty_count_by_their_weights(rng):
+    basis = Bisection.of(4, torch.zeros(1, dtype=torch.float64))
+    ends = torch.tensor([[[0.0, 0.0], [2.0, 1.0]]], dtype=torch.float64)
+    z = torch.randn(1, 3, 2, generator=rng, dtype=torch.float64)
+    plain = Path(lambda x: 3 * x, basis, ends, 3 * ends, torch.tensor([5.0], dtype=torch.float64), level=2)
+    weighed = Path(
+        plain.model, basis, ends, 3 * ends, plain.scale, 2, 0.7, lambda x: x.square().sum(1), penalty_lambda=0.3
+    )
+    frames = basis.frames(ends, z)
+    cost = frames[:, 1:-1].square().sum((1, 2))
+    # Five over four steps is the energy of the straight line.
+    expected = plain(z).total + 0.7 * path_energy(frames) / (5 / 4) + 0.3 * cost
+    torch.testing.assert_close(weighed(z).total, expected)
+    torch.testing.assert_close(weighed(z).parts["penalty"], cost)
+    torch.testing.assert_close(plain(z).total, 9 * path_energy(frames) / 5)
+
+
+def test_jerkiness_of_a_scaled_copy_is_its_acceleration_beside_its_speed(rng):
+    basis = Bisection.of(4, torch.zeros(1, dtype=torch.float64))
+    ends = torch.randn(1, 2, 6, generator=rng, dtype=torch.float64)
+    z = torch.randn(1, 3, 6, generator=rng, dtype=torch.float64)
+    objective = Path(lambda x: 3 * x, basis, ends, 3 * ends, torch.ones(1, dtype=torch.float64), level=2)
+    steps = basis.frames(ends, z).diff(dim=1)
+    torch.testing.assert_close(
+        objective.jerkiness(z), steps.diff(dim=1).square().sum((1, 2)) / path_energy(basis.frames(ends, z))
+    )

@@ -1,9 +1,13 @@
 """Random changes of stimuli: how far they go, and that they go there."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 import metameric as mm
+from metameric._objective._composed import Composed
+from metameric._objective._function import Function
 
 
 def rngs(n):
@@ -67,3 +71,17 @@ def test_a_point_is_blurred_to_a_gaussian(sigma):
         assert 0.95 * sigma**2 < float(profile @ offsets.square()) <= 1.01 * sigma**2
     end = 20 + round(3 * sigma)
     assert blurred[20, end] > 1e-6 > 1e-12 > blurred[20, end + 1].abs()
+
+
+def test_an_objective_sees_what_the_transforms_make_each_with_its_own_numbers():
+    def double(x, random):
+        return 2 * x + torch.stack([torch.rand(1, generator=g) for g in random])
+
+    seeds, draw = torch.tensor([3, 4]), torch.tensor([0, 7])
+    composed = Composed(Function(lambda x: x.sum(1), {}, 1.0), None, None, (double, double), None, seeds, draw)
+    x = torch.tensor([[1.0], [5.0]])
+    apart = [composed.rows(torch.tensor([i]))(x[i : i + 1]).total for i in (0, 1)]
+    torch.testing.assert_close(composed(x).total, torch.cat(apart))
+    random = [torch.Generator().manual_seed(1_000_003 * s + d) for s, d in ((3, 0), (4, 7))]
+    torch.testing.assert_close(composed(x).total, double(double(x, random), random).sum(1))
+    assert not torch.equal(replace(composed, draw=draw + 1)(x).total, composed(x).total)
