@@ -46,4 +46,4 @@ def leave_memory_alone() -> None:
     """Keep metameric, which sets the comparisons up, from changing how this process treats its memory."""
     from metameric._core import memory
 
-    memory._keep_heap = lambda: None
+    memory.keep_heap = lambda: None

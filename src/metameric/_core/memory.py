@@ -26,7 +26,7 @@ def empty(shape: Sequence[int], like: Tensor, dtype: torch.dtype) -> Tensor:
     # Accelerators have allocators that keep memory; a traced or symbolic tensor only pretends to have some.
     if type(like) is not Tensor or like.device.type != "cpu":
         return like.new_empty(shape, dtype=dtype)
-    _keep_heap()
+    keep_heap()
     size = prod(shape) * dtype.itemsize
     if _ADVICE is None or size <= LARGEST_KEPT:
         return like.new_empty(shape, dtype=dtype)
@@ -39,7 +39,7 @@ def empty(shape: Sequence[int], like: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 @cache
-def _keep_heap() -> None:
+def keep_heap() -> None:
     """Bring glibc to keep memory that becomes free, some 64 MiB at most, instead of giving it back to the system.
 
     It does so for blocks up to the size of the largest that was ever freed, and for twice as much altogether, in the
