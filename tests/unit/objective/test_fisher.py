@@ -11,6 +11,7 @@ from metameric._objective import _fisher, _jacobian
 from metameric._objective._coordinates import Coordinates
 from metameric._objective._fisher import FisherInformation
 from metameric._objective._jacobian import Jacobian, flatten_response
+from metameric._objective._match import relative_error
 from metameric._objective._noise import AdditiveNoise, CorrelatedNoise, PoissonNoise, as_noise
 
 D = torch.float64
@@ -252,3 +253,20 @@ def test_masks_and_weights_are_checked():
         Coordinates(x, None, torch.zeros(4, 4))
     with pytest.raises(InputError, match="mask has shape"):
         Coordinates(x, torch.ones(3, 3), None)
+
+
+def test_masks_and_weights_that_fit_no_stimulus_are_refused():
+    image = torch.zeros(2, 3, 4, 4)
+    single = Coordinates(image, torch.ones(1, 3, 4, 4), torch.full((1, 1, 4, 4), 2.0))
+    assert single.size == 48
+    for weight in (torch.tensor([1.0, 1.0, 1.0, 0.0]), -torch.ones(4)):
+        with pytest.raises(InputError, match="zero or below"):
+            Coordinates(image, None, weight)
+    for wrong in (torch.ones(1, 5, 4), torch.ones(2, 3, 4, 4), torch.ones(1, 3, 4, 5)):
+        with pytest.raises(InputError, match="expected one that broadcasts"):
+            Coordinates(image, wrong, None)
+
+
+def test_the_error_is_relative_but_for_a_target_of_zero():
+    response, target = torch.tensor([[3.0, 4.0], [3.0, 4.0]]), torch.tensor([[0.0, 0.0], [0.0, 10.0]])
+    torch.testing.assert_close(relative_error(response, target), torch.tensor([5.0, 45**0.5 / 10]))

@@ -240,3 +240,10 @@ def test_a_start_is_scaled_only_to_values_that_can_be_reached() -> None:
     for value, message in (((0.01, 0.0), "expected more than 0"), ((0.01, 9.0), "no scale of the noise")):
         with pytest.raises(InputError, match=message):
             scaled_to(held.contest, start, torch.tensor(value), (0.0, 1.0))
+
+
+def test_a_penalty_is_added_where_a_metric_is_held() -> None:
+    held, start = make(quadratic(5, 1))
+    fined = replace(held, penalty=lambda x: x.square().sum(), penalty_lambda=0.3)
+    more = fined(start).total - held(start).total
+    torch.testing.assert_close(more, 0.3 * start.square().sum(1))
