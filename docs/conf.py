@@ -83,6 +83,7 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "remove_config_comments": True,
     "show_memory": False,
+    "write_computation_times": False,  # pages of them want scripts from the network
     "min_reported_time": 1e9,
     "capture_repr": (),  # what a script prints, and not what its last line happens to return
     "copyfile_regex": r".*\.rst",
