@@ -32,26 +32,17 @@ import torch
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
-def declare_torchvision_operators() -> list[torch.library.Library]:
-    """Make a torchvision that was built for another torch importable; the declarations live as long as the list."""
-    libraries = []
-    for schema in (
-        "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-        "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    ):
-        with contextlib.suppress(RuntimeError):
-            library = torch.library.Library("torchvision", "FRAGMENT")
-            library.define(schema)
-            libraries.append(library)
-    return libraries
-
-
 def examples(word: str) -> Iterator[doctest.DocTest]:
     """Find every docstring with examples once."""
     seen: set[str] = set()
     names = [m.name for m in pkgutil.walk_packages(plenoptic.__path__, "plenoptic.") if "conftest" not in m.name]
     for name in ["plenoptic", *names]:
-        for found in doctest.DocTestFinder().find(importlib.import_module(name), name):
+        try:
+            module = importlib.import_module(name)
+        except Exception as error:  # torchvision need not fit the torch that is installed
+            print(f"{name} cannot be imported: {error}")
+            continue
+        for found in doctest.DocTestFinder().find(module, name):
             if found.examples and found.docstring not in seen and word in found.name.lower():
                 seen.add(found.docstring or "")
                 yield found
@@ -86,7 +77,6 @@ def main() -> int:
     options = parser.parse_args()
     mpl.use("Agg")
     warnings.simplefilter("ignore")
-    libraries = declare_torchvision_operators()
     n, failed = 0, 0
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -97,7 +87,7 @@ def main() -> int:
             if problem is not None:
                 print(f"{test.name}: {problem}", flush=True)
         os.chdir(os.path.dirname(folder))
-    print(f"{n} docstrings with examples, {failed} ended in an error ({len(libraries)} operators declared)")
+    print(f"{n} docstrings with examples, {failed} ended in an error")
     return 0
 
 

@@ -30,7 +30,7 @@ class Landed(NamedTuple):
 
     def take(self, index: Tensor) -> "Landed":
         """Return some of the problems."""
-        return self if index.numel() == self.value.numel() else Landed(*(field[index] for field in self))
+        return Landed(*(entries(field, index) for field in self))
 
     def put(self, index: Tensor, other: "Landed") -> "Landed":
         """Return a copy in which the problems `index`, sorted, are those of `other`."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from metameric._core.memory import keep_heap
+from metameric._core import memory
 from metameric._core.tensors import norm, spread
 from metameric._objective._terms import Control, Guided, Objective
 from metameric._solve._constraint import FREE, Constraint, Curved
@@ -73,7 +73,7 @@ def minimise(
     complete after every iteration, so an error or an interruption loses nothing that came before. A problem that has
     come to its end may begin again elsewhere, at once, if `renew` says so; others take no notice.
     """
-    keep_heap()
+    memory.keep_heap()
     loop = _Loop(objective, solver, stop, schedule, constraint, batch_size, renew)
     if run is None:
         if x0 is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from metameric._core.tensors import entries
 from metameric._objective._terms import Landing, Objective, Placing
 
 
@@ -20,10 +21,9 @@ class Point:
 
     def take(self, index: Tensor) -> "Point":
         """Return some of the problems; `index` is sorted and distinct."""
-        if index.numel() == self.total.numel():
-            return self
-        parts = {name: value[index] for name, value in self.parts.items()}
-        return Point(self.x[index], self.total[index], parts, self.gradient[index])
+        parts = {name: entries(value, index) for name, value in self.parts.items()}
+        x, total, gradient = (entries(value, index) for value in (self.x, self.total, self.gradient))
+        return Point(x, total, parts, gradient)
 
     def put(self, index: Tensor, other: "Point") -> "Point":
         """Return a copy in which the problems `index` are those of `other`."""

@@ -75,9 +75,9 @@ class Window(NamedTuple):
 
 
 def _is_large(x: Tensor) -> bool:
-    """Tell whether planes are so large that two products with banded matrices are faster than a sum of shifted views.
+    """Tell whether two products with banded matrices are faster than a sum of shifted views.
 
-    In windows smaller than usual, images are.
+    Images that large always have the window of the usual size.
     """
     plain = type(x) is Tensor and x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
     return plain and min(x.shape[-2:]) >= LARGE_PLANE
