@@ -10,7 +10,7 @@
     if __name__ == "__main__":
         main(rows)
 
-`python benchmarks/that.py [--quick] [--apart] [--json FILE]` prints the machine and a Markdown table.
+`python benchmarks/that.py [--quick] [--apart] [--device cuda] [--json FILE]` prints the machine and a Markdown table.
 """
 
 import argparse
@@ -25,13 +25,31 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from _twin import Twin, leave_memory_alone, serve
 
+# torchvision may be a CUDA build beside a CPU torch.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+import torchvision_schemas
+
+torchvision_schemas.declare()
+
 twin: Twin | None = None
 is_twin = False
+device = torch.device("cpu")
+
+
+def placed(held: Any) -> Any:
+    """Move a tensor or a model to where the script was told to measure (`--device`)."""
+    return held.to(device)
+
+
+def on_accelerator() -> bool:
+    """Whether the script was told to measure on something else than the CPU."""
+    return device.type != "cpu"
 
 
 @dataclass
@@ -86,8 +104,8 @@ def clock(function: Callable[[], object], inner: int = 1) -> float:
 
 
 def synchronise() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def _interquartile(times: Sequence[float]) -> float:
@@ -151,8 +169,8 @@ def machine() -> dict[str, str | int | float]:
         "load": round(load, 2),
         "python": platform.python_version(),
     }
-    if torch.cuda.is_available():
-        facts["accelerator"] = torch.cuda.get_device_name()
+    if device.type == "cuda":
+        facts["accelerator"] = torch.cuda.get_device_name(device)
     for package in ("torch", "metameric", "plenoptic", "pyrtools"):
         try:
             facts[package] = version(package)
@@ -176,11 +194,13 @@ def main(*makers: Callable[[bool], Table], threads: int = 1) -> None:
     parser.add_argument("--quick", action="store_true", help="fewer repeats and cases")
     parser.add_argument("--threads", type=int, default=threads, help="threads per operation (default: %(default)s)")
     parser.add_argument("--apart", action="store_true", help="time the peer in a process of its own, still in turn")
+    parser.add_argument("--device", type=torch.device, default="cpu", help="cpu, cuda, ... (default: %(default)s)")
     parser.add_argument("--twin", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    global twin, is_twin
+    global twin, is_twin, device
+    device = options.device
     if options.twin:
         is_twin, sys.stdout = True, sys.stderr
         leave_memory_alone()

@@ -18,16 +18,6 @@ import torch
 import metameric as mm
 from _harness import Table, clock, duration, main
 
-_schemas = []
-for _schema in (
-    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-):
-    with contextlib.suppress(RuntimeError):
-        _library = torch.library.Library("torchvision", "FRAGMENT")
-        _library.define(_schema)
-        _schemas.append(_library)
-
 FRONT_ENDS = ("OnOff", "LuminanceContrastGainControl", "LuminanceGainControl", "LinearNonlinear")
 STEPS = 1000
 

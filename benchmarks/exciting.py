@@ -7,7 +7,6 @@ step (learning rate 0.05 as well). The weights are seeded and random. Activation
 that metameric spends on the choice among sixteen starts count.
 """
 
-import contextlib
 import copy
 
 import torch
@@ -15,16 +14,6 @@ from torch import Tensor
 
 import metameric as mm
 from _harness import Table, main
-
-_schemas = []
-for _schema in (
-    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-):
-    with contextlib.suppress(RuntimeError):
-        _library = torch.library.Library("torchvision", "FRAGMENT")
-        _library.define(_schema)
-        _schemas.append(_library)
 
 SIZE, LEARNING_RATE = 64, 0.05
 # lucent's colour correlation, from ImageNet, and the scale that it divides by.

@@ -10,7 +10,7 @@ import warnings
 import torch
 
 import metameric as mm
-from _harness import Table, compare, main
+from _harness import Table, compare, main, placed
 
 PRETRAINED = ("LinearNonlinear", "LuminanceGainControl", "LuminanceContrastGainControl", "OnOff")
 MODELS = [
@@ -35,9 +35,9 @@ def front_ends(quick: bool) -> Table:
         warnings.simplefilter("ignore")
         import plenoptic as po
     table = Table("Front ends: forward and gradient, 256 x 256, float32", columns=("model",))
-    image = mm.data.image("camera", size=256).requires_grad_()
+    image = placed(mm.data.image("camera", size=256)).requires_grad_()
     for name, options in MODELS:
-        ours, peer = (mm.remove_grad(getattr(package.models, name)(**options)) for package in (mm, po))
+        ours, peer = (placed(mm.remove_grad(getattr(package.models, name)(**options))) for package in (mm, po))
         ours.load_state_dict(peer.state_dict())
         result = compare(*(forward_and_gradient(m, image) for m in (ours, peer)), repeats=5 if quick else 25)
         table.add((name,), result)

@@ -10,7 +10,7 @@ import plenoptic as po
 import torch
 
 import metameric as mm
-from _harness import Table, clock, duration, main
+from _harness import Table, clock, duration, main, placed
 
 ERRORS = (1e-2, 1e-3, 1e-4)
 LIMIT = 20.0
@@ -68,7 +68,7 @@ def pair(name: str) -> tuple[torch.nn.Module, torch.nn.Module]:
     theirs = getattr(po.models, name)((31, 31), **options)
     ours = getattr(mm.models, name)((31, 31), **options)
     for model in (theirs, ours):
-        mm.remove_grad(model).eval()
+        placed(mm.remove_grad(model).eval())
     return ours, theirs
 
 
@@ -79,8 +79,8 @@ def table(quick: bool) -> Table:
     for name in list(MODELS)[: 1 if quick else None]:
         for picture in ("camera",) if quick else ("camera", "coffee"):
             ours, theirs = pair(name)
-            image = mm.data.image(picture, size=256)
-            start = torch.rand(image.shape, generator=torch.Generator().manual_seed(0))
+            image = placed(mm.data.image(picture, size=256))
+            start = placed(torch.rand(image.shape, generator=torch.Generator().manual_seed(0)))
             mine = [run_ours(ours, image, start) for _ in range(1 if quick else 3)]
             peers = {label: run_peer(theirs, image, start, setup, limit) for label, setup in PEERS.items()}
             for wanted in ERRORS:

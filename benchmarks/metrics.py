@@ -4,7 +4,7 @@ import plenoptic
 import torch
 
 import metameric as mm
-from _harness import Table, compare, main
+from _harness import Table, compare, main, placed
 
 
 def step(function, x, y):
@@ -20,7 +20,7 @@ def rows(quick: bool) -> Table:
     rng = torch.Generator().manual_seed(0)
     for size in (256,) if quick else (256, 1024):
         for dtype in (torch.float32, torch.float64):
-            x, y = (torch.rand(1, 1, size, size, generator=rng, dtype=dtype) for _ in range(2))
+            x, y = (placed(torch.rand(1, 1, size, size, generator=rng, dtype=dtype)) for _ in range(2))
             x.requires_grad_()
             for name in ("mse", "ssim", "ms_ssim", "nlpd"):
                 ours, peer = (step(getattr(m.metric, name), x, y) for m in (mm, plenoptic))

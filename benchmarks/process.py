@@ -4,7 +4,7 @@ import plenoptic
 import torch
 
 import metameric as mm
-from _harness import Table, compare, main
+from _harness import Table, compare, main, placed
 
 OPERATIONS = {
     "blur_downsample": lambda process, x: process.blur_downsample(x, 3),
@@ -31,7 +31,7 @@ def step(operation, process, x):
 def rows(quick: bool) -> Table:
     table = Table("Image operations, forward and backward, float32", columns=("operation", "size"))
     for size in (256,) if quick else (256, 1024):
-        x = torch.rand(1, 1, size, size, generator=torch.Generator().manual_seed(0)).requires_grad_()
+        x = placed(torch.rand(1, 1, size, size, generator=torch.Generator().manual_seed(0))).requires_grad_()
         for name, operation in OPERATIONS.items():
             ours, peer = (step(operation, m.process, x) for m in (mm, plenoptic))
             table.add((name, size), compare(ours, peer, repeats=3 if quick else 9, warm_up=1))

@@ -5,7 +5,7 @@ import pyrtools as pt
 import torch
 
 import metameric as mm
-from _harness import Table, compare, main
+from _harness import Table, compare, main, placed
 
 
 def rows(quick: bool) -> Table:
@@ -20,9 +20,9 @@ def rows(quick: bool) -> Table:
 
 
 def add(table: Table, size: int, batch: int, dtype: torch.dtype, is_complex: bool, repeats: int) -> None:
-    image = torch.rand(batch, 1, size, size, dtype=dtype, generator=torch.Generator().manual_seed(0))
-    ours = mm.process.SteerablePyramidFreq((size, size), is_complex=is_complex)
-    peer = po.process.SteerablePyramidFreq((size, size), is_complex=is_complex).to(dtype)
+    image = placed(torch.rand(batch, 1, size, size, dtype=dtype, generator=torch.Generator().manual_seed(0)))
+    ours = placed(mm.process.SteerablePyramidFreq((size, size), is_complex=is_complex))
+    peer = placed(po.process.SteerablePyramidFreq((size, size), is_complex=is_complex).to(dtype))
     coefficients = ours(image)
     gradients = tuple(torch.ones_like(value) for value in coefficients.values())
     label = (str(size), str(batch), str(dtype)[6:], "complex" if is_complex else "real")
@@ -39,7 +39,7 @@ def add(table: Table, size: int, batch: int, dtype: torch.dtype, is_complex: boo
                 compare(lambda: ours.recon_pyr(coefficients), lambda: peer.recon_pyr(coefficients), repeats, 1),
             )
         if batch == 1 and size == 256 and dtype == torch.float64:
-            array = image[0, 0].numpy()
+            array = image[0, 0].cpu().numpy()
             table.add(
                 (*label, "forward", "pyrtools"),
                 compare(

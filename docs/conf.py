@@ -1,22 +1,18 @@
 """Sphinx configuration: everything is built offline and warnings are errors."""
 
-import contextlib
 import os
 import sys
 from pathlib import Path
 
 os.environ["MPLBACKEND"] = "Agg"
 
-import torch
 
 import metameric
 
-# torchvision may be a CUDA build beside a CPU torch; its import needs these schemas to exist.
-_schemas = []
-for _name in ("nms", "qnms"):
-    with contextlib.suppress(RuntimeError):
-        _schemas.append(torch.library.Library("torchvision", "FRAGMENT"))
-        _schemas[-1].define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+import torchvision_schemas
+
+torchvision_schemas.declare()
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 

@@ -1,6 +1,5 @@
-"""Shared set-up: torchvision's missing operator schemas, seeds, and where reference data lies."""
+"""Shared set-up: torchvision beside a CPU build of torch, seeds, and where reference data lies."""
 
-import contextlib
 import os
 from pathlib import Path
 
@@ -9,16 +8,9 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import pytest
 import torch
 
-# torchvision may be a CUDA build beside a CPU torch; its import needs these schemas to exist.
-_schemas = []
-for _schema in (
-    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-):
-    with contextlib.suppress(RuntimeError):
-        _library = torch.library.Library("torchvision", "FRAGMENT")
-        _library.define(_schema)
-        _schemas.append(_library)
+import torchvision_schemas
+
+torchvision_schemas.declare()
 
 REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "reference"
 

@@ -114,7 +114,7 @@ class DrawnCurves:
     def _suits_log(self) -> bool:
         # Series that are zero throughout vanish from a logarithmic axis, which is right; the rest must be positive.
         shown = [v for v in self.series.values() if len(v) and v.any()]
-        if not all((v > 0).any() and (v >= 0).all() for v in shown):
+        if not shown or not all((v > 0).any() and (v >= 0).all() for v in shown):
             return False
         # Within a narrow span all ticks of such an axis would have the same label.
         positive = np.concatenate([*shown, []])

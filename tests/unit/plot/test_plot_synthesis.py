@@ -353,6 +353,12 @@ def test_a_loss_that_hardly_changes_has_a_linear_axis():
     assert mm.plot.synthesis_loss(synthesis)["loss"].get_yscale() == "log"
 
 
+def test_a_loss_of_zero_throughout_is_drawn_without_a_warning():
+    synthesis = fake_metamer()
+    synthesis.losses = torch.zeros(N)
+    assert mm.plot.synthesis_loss(synthesis)["loss"].get_yscale() == "linear"
+
+
 def test_a_stimulus_without_a_target_has_no_panel_of_it():
     synthesis = fake_metamer()
     assert with_target(view_of(synthesis))[0] == TARGET
