@@ -95,7 +95,7 @@ def _three(dtype: torch.dtype) -> mm.Metamer:
 
 def _one_near_one_far_one_stuck(synthesis: mm.Metamer) -> None:
     target = synthesis.image
-    noise = images(3, target.dtype, seed=1)
+    noise = images(3, target.dtype, seed=1).to(target.device)
     start = torch.stack([target[0] + 0.01 * noise[0], noise[1], torch.zeros_like(noise[2])])
     synthesis.setup(start)
 

@@ -3,6 +3,7 @@
 Skipped without a CUDA device; `METAMERIC_TEST_DEVICE=cpu` (or another) runs them there.
 """
 
+import copy
 import os
 
 import matplotlib.pyplot as plt
@@ -11,6 +12,7 @@ import torch
 
 import metameric as mm
 from metameric import process
+from metameric._core import replay
 from metameric.cli._app import run
 
 DEVICE = os.environ.get("METAMERIC_TEST_DEVICE", "cuda")
@@ -125,6 +127,74 @@ def test_deep_features(dtype):
     )
     model = mm.models.DeepNetFeatures(network.to(dtype), ["2", "3"])
     same(lambda x: model.to(x.device)(x), draw(2, 3, 16, 16, dtype=dtype), dtype)
+
+
+REPEATED = {
+    "ssim": lambda x: mm.metric.ssim(x, x.detach().flip(-1)),
+    "ssim, weighted": lambda x: mm.metric.ssim(x, x.detach().flip(-1), weighted=True, pad="reflect"),
+    "ms_ssim": lambda x: mm.metric.ms_ssim(x, x.detach().flip(-1), [0.5, 0.5]),
+    "nlpd": lambda x: mm.metric.nlpd(x, x.detach().flip(-1)),
+    "normalized_laplacian_pyramid": process.normalized_laplacian_pyramid,
+    "LaplacianPyramid": process.LaplacianPyramid(3),
+    "SteerablePyramidFreq": process.SteerablePyramidFreq((64, 64), height=3, is_complex=True),
+    "recon_pyr": (lambda pyramid: lambda x: pyramid.recon_pyr(pyramid(x), levels=[0, 1]))(
+        process.SteerablePyramidFreq((64, 64), height=3)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", [*MODELS, *REPEATED])
+def test_repeated_calls(name, dtype):
+    """Values and gradients of one call after the other, on a CUDA device from a recording, each for its own image."""
+    if name in MODELS:
+        model = mm.remove_grad(MODELS[name]()).to(dtype).eval()
+        here, there = copy.deepcopy(model), model.to(DEVICE)
+    else:
+        here = there = REPEATED[name]
+    parts = lambda function, x: [torch.view_as_real(t) if t.is_complex() else t for t in tensors(function(x))]  # noqa: E731
+    slope = lambda x, out: torch.autograd.grad(sum(p.square().sum() for p in out), x)[0]  # noqa: E731
+    tolerance = 1e-3 if dtype == torch.float32 else 1e-9
+    for i in range(0, 16, 2):
+        images = [draw(2, 1, 64, 64, seed=i + j, dtype=dtype) for j in (0, 1)]
+        a, b = (x.to(DEVICE).requires_grad_() for x in images)
+        first, second = parts(there, a), parts(there, b)
+        slopes = [slope(b, second), slope(a, first)][::-1]
+        for x, out, found in zip(images, (first, second), slopes, strict=True):
+            x.requires_grad_()
+            wanted = parts(here, x)
+            for one, other in zip([*out, found], [*wanted, slope(x, wanted)], strict=True):
+                scale = float(other.detach().abs().max()) or 1.0
+                torch.testing.assert_close(one.detach().cpu(), other.detach(), rtol=tolerance, atol=tolerance * scale)
+    x = draw(2, 1, 64, 64, dtype=dtype).to(DEVICE)
+    with torch.no_grad():
+        again = parts(there, x)
+        torch.testing.assert_close(parts(there, x.clone()), again, rtol=0, atol=0)
+
+
+@pytest.mark.skipif(DEVICE != "cuda", reason="CUDA graphs")
+def test_models_are_recorded_and_keep_what_they_use():
+    """Recordings exist, hold the constants that they read, and notice a parameter that is changed in place."""
+    for name in MODELS:
+        if name == "Identity":
+            continue
+        model = mm.remove_grad(MODELS[name]()).to(DEVICE).eval()
+        for i in range(replay.CALLS_BEFORE + 2):
+            x = draw(1, 1, 64, 64, seed=i, dtype=torch.float32).to(DEVICE).requires_grad_()
+            torch.autograd.grad(model(x).square().sum(), x)
+        kept = [r for held in replay._of_modules.get(model, {}).values() for r in held._kept.values()]
+        failures = [held.failure for held in replay._of_modules.get(model, {}).values()]
+        assert len(kept) == 1, (name, failures)
+        recordings = [kept[0].values, *kept[0].gradients.values()]
+        assert len(recordings) == 2 and all(r.held for r in recordings), name
+    model = mm.remove_grad(mm.models.Gaussian(9, std=1.0)).to(DEVICE)
+    x = draw(1, 1, 64, 64, dtype=torch.float32).to(DEVICE)
+    for _ in range(replay.CALLS_BEFORE + 2):
+        narrow = model(x)
+    with torch.no_grad():
+        model.std.fill_(3.0)
+    for _ in range(replay.CALLS_BEFORE + 2):
+        wide = model(x)
+    assert narrow.std() > 1.2 * wide.std()
 
 
 @pytest.mark.parametrize(

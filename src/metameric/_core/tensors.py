@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from metameric._core.errors import InputError, InputTypeError
@@ -25,6 +26,11 @@ def norm(x: Tensor) -> Tensor:
 def entries(x: Tensor, index: Tensor) -> Tensor:
     """Return the batch entries `index`, sorted and distinct, without a copy where those are all."""
     return x if index.numel() == x.shape[0] else x[index]
+
+
+def on_host(*values: Tensor) -> list[NDArray[np.float64]]:
+    """Bring numbers, all (batch,), to the host in one go."""
+    return list(torch.stack([value.double() for value in values]).cpu().numpy())
 
 
 def spread(values: Tensor, like: Tensor) -> Tensor:

@@ -4,13 +4,17 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from metameric._core.errors import InputError
-from metameric._core.tensors import entries, spread
+from metameric._core.tensors import entries, on_host, spread
 from metameric._core.types import Number
 from metameric._objective._contest import Contest, growth
+
+Numbers = NDArray[np.float64]
 
 TOLERANCE = 1e-3
 """How far the held metric may be from its level, relative to it."""
@@ -82,7 +86,7 @@ class Return:
 
     def expecting(self, growth: Tensor) -> "Return":
         """Return a search with another first guess of the power, where that is one that a metric can have."""
-        return replace(self, power=torch.where(_usual(growth), growth.to(self.power), self.power))
+        return replace(self, power=torch.where((growth > _LEAST) & (growth < _MOST), growth.to(self.power), self.power))
 
     def rows(self, index: Tensor) -> "Return":
         """Restrict to some of the problems."""
@@ -92,39 +96,42 @@ class Return:
         """Return stimuli on the level set; where there are none on the ray, a problem comes back off the level."""
         x = x.detach().clamp(self.low, self.high)
         found, done = self._search(contest, x, self.freedom(x))
-        if bool(done.all()):
+        if done.all():
             return found
-        again = (~done).nonzero()[:, 0]
+        again = torch.from_numpy(np.flatnonzero(~done)).to(x.device)
         part, start = contest.rows(again), x[again]
         second, reached = self.rows(again)._search(part, start, torch.ones_like(start))
-        lost = (~reached).nonzero()[:, 0]
+        lost = torch.from_numpy(np.flatnonzero(~reached)).to(x.device)
         if lost.numel():
             second = second.put(lost, Landed.at(part.rows(lost), start[lost]))
         return found.put(again, second)
 
-    def _search(self, contest: Contest, x: Tensor, freedom: Tensor) -> tuple[Landed, Tensor]:
+    def _search(self, contest: Contest, x: Tensor, freedom: Tensor) -> tuple[Landed, NDArray[np.bool_]]:
         """Search along the rays, moving pixels as freely as given; return the stimuli and where the level was met."""
         found = Landed(x, contest.level, torch.zeros_like(x))
-        step = _Secant(self.power)
-        pending = torch.arange(x.shape[0], device=x.device)
-        done = torch.zeros_like(pending, dtype=torch.bool)
+        # What is one number per problem is worked out on the host.
+        step = _Secant(on_host(self.power)[0])
+        pending = np.arange(x.shape[0])
+        done = np.zeros(x.shape[0], dtype=bool)
         part, trial = contest, x
         for _ in range(self.max_evaluations):
             visited = _Visit(part, trial)
-            excess = (visited.value / part.level).log()
-            near = excess.abs() <= self.tolerance
-            if bool(near.any()):
+            (excess,) = on_host((visited.value / part.level).log())
+            near = abs(excess) <= self.tolerance
+            if near.any():
                 # The evaluation that meets the level is also the one that is differentiated.
-                found = found.put(pending[near], visited.landed().take(near.nonzero()[:, 0]))
+                met, which = (torch.from_numpy(i).to(x.device) for i in (pending[near], np.flatnonzero(near)))
+                found = found.put(met, visited.landed().take(which))
                 done[pending[near]] = True
-            go_on = ~near & torch.isfinite(excess) & ~step.leads_away(pending, excess.double())
+            go_on = ~near & np.isfinite(excess) & ~step.leads_away(pending, excess)
             pending = pending[go_on]
-            if pending.numel() == 0:
+            if len(pending) == 0:
                 break
-            scale = step(pending, excess[go_on].double()).to(x.dtype)
-            part = contest if pending.numel() == x.shape[0] else contest.rows(pending)
-            start = entries(x, pending)
-            way = (start - part.image).mul_(entries(freedom, pending)).mul_(spread(scale - 1, x))
+            scale = torch.from_numpy(step(pending, excess[go_on])).to(x)
+            index = torch.from_numpy(pending).to(x.device)
+            part = contest if len(pending) == x.shape[0] else contest.rows(index)
+            start = entries(x, index)
+            way = (start - part.image).mul_(entries(freedom, index)).mul_(spread(scale - 1, x))
             trial = way.add_(start).clamp_(self.low, self.high)
         return found, done
 
@@ -146,36 +153,35 @@ def scaled_to(contest: Contest, start: Tensor, value: Number | Tensor, bounds: t
     return scaled
 
 
-def _usual(slope: Tensor) -> Tensor:
-    return (slope > 0.05) & (slope < 50)
+_LEAST, _MOST = 0.05, 50
+"""Between what the power of a metric, with the distance from the image, may lie."""
 
 
 class _Secant:
     """Search for the scale at which a metric has its level, both as logarithms, per problem."""
 
-    def __init__(self, power: Tensor) -> None:
-        self.slope = power.double().clone()
-        self.at = torch.zeros_like(self.slope)
-        self.before = torch.full_like(self.slope, torch.nan)
-        self.excess = torch.full_like(self.slope, torch.nan)
-        self.low = torch.full_like(self.slope, -torch.inf)
-        self.high = torch.full_like(self.slope, torch.inf)
+    def __init__(self, power: Numbers) -> None:
+        self.slope = power
+        self.at = np.zeros_like(power)
+        self.before, self.excess = np.full_like(power, np.nan), np.full_like(power, np.nan)
+        self.low, self.high = np.full_like(power, -np.inf), np.full_like(power, np.inf)
 
-    def leads_away(self, i: Tensor, excess: Tensor) -> Tensor:
+    def leads_away(self, i: NDArray[np.int64], excess: Numbers) -> NDArray[np.bool_]:
         """Return where scaling has brought the metric no nearer and its level is not between two scales either."""
-        enclosed = torch.isfinite(self.low[i]) & torch.isfinite(self.high[i])
-        return (excess.abs() >= self.excess[i].abs()) & ((excess > 0) == (self.excess[i] > 0)) & ~enclosed
+        enclosed = np.isfinite(self.low[i]) & np.isfinite(self.high[i])
+        return (abs(excess) >= abs(self.excess[i])) & ((excess > 0) == (self.excess[i] > 0)) & ~enclosed
 
-    def __call__(self, i: Tensor, excess: Tensor) -> Tensor:
+    def __call__(self, i: NDArray[np.int64], excess: Numbers) -> Numbers:
         """Take in the excess found at the last scale of the problems `i`, and return the scale to try next."""
         at = self.at[i]
-        slope = (excess - self.excess[i]) / (at - self.before[i])
-        slope = torch.where(_usual(slope), slope, self.slope[i])
-        low = torch.where(excess < 0, at, self.low[i])
-        high = torch.where(excess > 0, at, self.high[i])
-        following = at + (-excess / slope).clamp(-1, 1)
+        with np.errstate(all="ignore"):
+            slope = (excess - self.excess[i]) / (at - self.before[i])
+            slope = np.where((slope > _LEAST) & (slope < _MOST), slope, self.slope[i])
+            following = at + np.clip(-excess / slope, -1, 1)
+        low = np.where(excess < 0, at, self.low[i])
+        high = np.where(excess > 0, at, self.high[i])
         outside = (following <= low) | (following >= high)
-        following = torch.where(outside, (low + high) / 2, following)
+        following = np.where(outside, (low + high) / 2, following)
         self.slope[i], self.low[i], self.high[i] = slope, low, high
         self.before[i], self.excess[i], self.at[i] = at, excess, following
-        return following.exp()
+        return np.exp(following)

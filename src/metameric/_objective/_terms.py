@@ -1,7 +1,7 @@
 """The contract of every objective."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, TypeGuard, runtime_checkable
 
 from torch import Tensor
 
@@ -66,3 +66,21 @@ class Guided(Objective, Protocol):
     def from_point(self, parts: Mapping[str, Tensor]) -> Objective:
         """Return the objective for evaluations near a point with these parts."""
         ...
+
+
+# An objective is asked at every evaluation: there `isinstance` with a protocol takes as long as an operation does.
+
+
+def does_place(objective: Objective) -> TypeGuard[Placing]:
+    """Tell whether it is `Placing`."""
+    return hasattr(objective, "place")
+
+
+def does_land(objective: Objective) -> TypeGuard[Landing]:
+    """Tell whether it is `Landing`."""
+    return hasattr(objective, "land")
+
+
+def is_guided(objective: Objective) -> TypeGuard[Guided]:
+    """Tell whether it is `Guided`."""
+    return hasattr(objective, "from_point")

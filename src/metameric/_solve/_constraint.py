@@ -1,7 +1,7 @@
 """Sets on which a stimulus must stay, as seen by the solvers: how to move, and which directions are open."""
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -33,6 +33,11 @@ class Curved(Constraint, Protocol):
     def intrinsic(self, x: Tensor, gradient: Tensor) -> Tensor:
         """Return the gradient at `x` without its part perpendicular to the set."""
         ...
+
+
+def is_curved(constraint: Constraint) -> TypeGuard[Curved]:
+    """Tell whether tangent directions differ from point to point; quicker than `isinstance` with a protocol."""
+    return hasattr(constraint, "intrinsic")
 
 
 @dataclass(frozen=True)
@@ -80,9 +85,35 @@ class Box:
 
     def tangent(self, x: Tensor, direction: Tensor) -> Tensor:
         """Drop what would leave the box."""
-        stop, infinite = direction.new_zeros(()), direction.new_full((), torch.inf)
-        lowest = torch.where(x <= self.low, stop, -infinite)
-        return direction.clamp(lowest, torch.where(x >= self.high, stop, infinite))
+        return direction.clamp(*self.limits(x))
+
+    def limits(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return between what every element of a direction from `x` must lie."""
+        stop, infinite = x.new_zeros(()), x.new_full((), torch.inf)
+        return torch.where(x <= self.low, stop, -infinite), torch.where(x >= self.high, stop, infinite)
+
+
+class RememberingBox:
+    """A box that knows the limits at the last stimuli it was asked about: a solver asks half a dozen times at each."""
+
+    def __init__(self, box: Box) -> None:
+        self.move, self._limits = box.move, box.limits
+        self._seen: list[tuple[Tensor, int, tuple[Tensor, Tensor]]] = []
+
+    def tangent(self, x: Tensor, direction: Tensor) -> Tensor:
+        """Drop what would leave the box."""
+        for seen, version, limits in self._seen:
+            if seen is x and version == x._version:
+                return direction.clamp(*limits)
+        limits = self._limits(x)
+        # Those are the point where a step begins and the one that is tried.
+        self._seen = [*self._seen[-1:], (x, x._version, limits)]
+        return direction.clamp(*limits)
+
+
+def remembering(constraint: Constraint) -> Constraint:
+    """Return a constraint that does the same, for the length of a run in which points are asked about repeatedly."""
+    return RememberingBox(constraint) if type(constraint) is Box else constraint
 
 
 FREE = Free()

@@ -6,12 +6,14 @@ history as matrix products and two small triangular solves, in place of 4 m vect
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from metameric._core.tensors import dot, norm, rows, spread
-from metameric._solve._constraint import Constraint, Curved
-from metameric._solve._line_search import Outcome, StrongWolfe
+from metameric._core.tensors import dot, norm, on_host, rows, spread
+from metameric._solve._constraint import Constraint, is_curved
+from metameric._solve._line_search import Flags, Numbers, Outcome, StrongWolfe
 from metameric._solve._point import Evaluate, Point
 from metameric._solve._solver import Memory, Step
 from metameric._solve._status import Status
@@ -65,13 +67,16 @@ class LBFGS:
     def step(self, evaluate: Evaluate, point: Point, memory: Memory, constraint: Constraint) -> Step:
         """Take one step."""
         downhill = constraint.tangent(point.x, -point.gradient)
-        direction, known = self._direction(point, downhill, memory, constraint)
-        first = torch.where(known, torch.ones_like(point.total), self._first_step(point.x, direction))
-        outcome = self.search(evaluate, point, direction, first, constraint.move, constraint.tangent)
+        direction, slope, known = self._direction(point, downhill, memory, constraint)
+        first = np.ones_like(slope)
+        if not known.all():
+            first = np.where(known, first, *on_host(self._first_step(point.x, direction)))
+        outcome = self.search(evaluate, point, direction, first, constraint.move, constraint.tangent, slope)
         forget = ~outcome.improved & known
         self._remember(memory, point, outcome, constraint)
-        memory = self.forget(memory, forget)
-        return Step(outcome.point, memory, _halted(outcome, forget))
+        if forget.any():
+            memory = self.forget(memory, torch.from_numpy(forget).to(point.x.device))
+        return Step(outcome.point, memory, torch.from_numpy(_halted(outcome, forget)).to(point.x.device))
 
     def select(self, memory: Memory, index: Tensor, point: Point) -> Memory:
         """Return the memory of some problems, empty where the index is -1."""
@@ -95,71 +100,69 @@ class LBFGS:
 
     def _direction(
         self, point: Point, downhill: Tensor, memory: Memory, constraint: Constraint
-    ) -> tuple[Tensor, Tensor]:
-        """Return the search direction and where it draws on any history."""
-        known = memory["scale"] > 0
-        filled = memory["filled"]
-        if filled == 0:
-            return downhill, known
-        m = memory["s"].shape[1]
-        start = memory["slot"] if filled == m else 0
-        order = (torch.arange(filled, device=point.x.device) + start) % m
-        s, y = memory["s"][:, :filled], memory["y"][:, :filled]
-        sy = memory["sy"][:, order][:, :, order]
-        yy = memory["yy"][:, order][:, :, order]
+    ) -> tuple[Tensor, Numbers, Flags]:
+        """Return the search direction, the slope along it, and where it draws on any history."""
+        if memory["filled"] == 0:
+            (slope,) = on_host(dot(point.gradient, downhill))
+            return downhill, slope, np.zeros(slope.shape, dtype=bool)
+        s, y, slot = memory["s"], memory["y"], memory["slot"]
         g = rows(-downhill)
-        on_s = torch.bmm(s, g.unsqueeze(2)).squeeze(2).double()[:, order]
-        on_y = torch.bmm(y, g.unsqueeze(2)).squeeze(2).double()[:, order]
-        a, b = _compact_coefficients(sy, yy, on_s, on_y, memory["scale"])
-        unorder = torch.argsort(order)
-        weights = torch.stack([a[:, unorder], b[:, unorder]]).to(g.dtype)
-        scale = memory["scale"].to(g.dtype)[:, None]
-        step = torch.bmm(weights[0].unsqueeze(1), s).squeeze(1) + torch.bmm(weights[1].unsqueeze(1), y).squeeze(1)
-        newton = constraint.tangent(point.x, -(step + scale * g).reshape(point.x.shape))
-        slope = dot(point.gradient, newton)
-        known = known & torch.isfinite(slope) & (slope < 0)
-        return torch.where(spread(known, newton), newton, downhill), known
+        # From slots to ages and back; where there has been no step yet are zeros, which drop out of every sum.
+        on_s, on_y = torch.stack([torch.bmm(pairs, g.unsqueeze(2)) for pairs in (s, y)]).double().roll(-slot, 2)
+        sy, yy = (memory[name].roll((-slot, -slot), (1, 2)) for name in ("sy", "yy"))
+        weights = _compact_coefficients(sy, yy, on_s, on_y, memory["scale"]).roll(slot, 3).to(g.dtype)
+        step = torch.bmm(weights[0], s).add_(torch.bmm(weights[1], y)).squeeze(1)
+        step.addcmul_(memory["scale"].to(g.dtype)[:, None], g)
+        newton = constraint.tangent(point.x, step.neg_().reshape(point.x.shape))
+        slope, scale = on_host(dot(point.gradient, newton), memory["scale"])
+        known = (scale > 0) & np.isfinite(slope) & (slope < 0)
+        if known.all():
+            return newton, slope, known
+        direction = torch.where(spread(torch.from_numpy(known).to(newton.device), newton), newton, downhill)
+        return direction, on_host(dot(point.gradient, direction))[0], known
 
     def _remember(self, memory: Memory, before: Point, outcome: Outcome, constraint: Constraint) -> None:
         after = outcome.point
         s = constraint.tangent(after.x, after.x - before.x)
-        old = constraint.intrinsic(before.x, before.gradient) if isinstance(constraint, Curved) else before.gradient
+        old = constraint.intrinsic(before.x, before.gradient) if is_curved(constraint) else before.gradient
         y = constraint.tangent(after.x, after.gradient) - constraint.tangent(after.x, old)
-        curvature = dot(s, y).double()
-        keep = outcome.improved & (curvature > 1e-10 * norm(s).double() * norm(y).double())
-        if not bool(keep.any()):
+        curvature, of_s, of_y = on_host(dot(s, y), norm(s), norm(y))
+        keep = outcome.improved & (curvature > 1e-10 * of_s * of_y)
+        if not keep.any():
             return
         slot, m = memory["slot"], memory["s"].shape[1]
-        if not bool(keep.all()):
+        kept = torch.from_numpy(keep).to(s.device)
+        if not keep.all():
             # A refused pair leaves a row of zeros, which drops out of every sum.
-            s, y = (torch.where(spread(keep, pair), pair, 0) for pair in (s, y))
+            s, y = (torch.where(spread(kept, pair), pair, 0) for pair in (s, y))
         memory["s"][:, slot], memory["y"][:, slot] = rows(s), rows(y)
-        filled = min(m, memory["filled"] + 1)
-        latest = memory["y"][:, slot].unsqueeze(2)
-        s_latest = memory["s"][:, slot].unsqueeze(2)
-        memory["sy"][:, :filled, slot] = torch.bmm(memory["s"][:, :filled], latest).squeeze(2).double()
-        memory["sy"][:, slot, :filled] = torch.bmm(memory["y"][:, :filled], s_latest).squeeze(2).double()
-        on_y = torch.bmm(memory["y"][:, :filled], latest).squeeze(2).double()
-        memory["yy"][:, :filled, slot] = on_y
-        memory["yy"][:, slot, :filled] = on_y
-        memory["scale"] = torch.where(keep, curvature / dot(y, y).double(), memory["scale"])
-        memory["slot"], memory["filled"] = (slot + 1) % m, filled
+        latest_s, latest_y = (memory[name][:, slot].unsqueeze(2) for name in ("s", "y"))
+        memory["sy"][:, :, slot] = torch.bmm(memory["s"], latest_y).squeeze(2)
+        memory["sy"][:, slot] = torch.bmm(memory["y"], latest_s).squeeze(2)
+        memory["yy"][:, :, slot] = torch.bmm(memory["y"], latest_y).squeeze(2)
+        memory["yy"][:, slot] = memory["yy"][:, :, slot]
+        scale = torch.from_numpy(curvature).to(s.device) / dot(y, y).double()
+        memory["scale"] = torch.where(kept, scale, memory["scale"])
+        memory["slot"], memory["filled"] = (slot + 1) % m, min(m, memory["filled"] + 1)
 
 
-def _compact_coefficients(sy: Tensor, yy: Tensor, on_s: Tensor, on_y: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-    """Coefficients of the pairs s and y (oldest first) in ``H g - scale g``, from the inner products of the history."""
-    diagonal = torch.diagonal(sy, dim1=1, dim2=2)
-    refused = diagonal <= 0
-    upper = torch.triu(sy) + torch.diag_embed(refused.to(sy.dtype) * (1 - diagonal))
-    alpha = torch.linalg.solve_triangular(upper, on_s.unsqueeze(2), upper=True)
+def _compact_coefficients(sy: Tensor, yy: Tensor, on_s: Tensor, on_y: Tensor, scale: Tensor) -> Tensor:
+    """Coefficients of the pairs s and y (oldest first) in ``H g - scale g``, from the inner products of the history.
+
+    All are (batch, m, m) or (batch, m, 1); coefficients are (2, batch, 1, m).
+    """
+    diagonal = torch.diagonal(sy, dim1=1, dim2=2).unsqueeze(2)
+    refused = (diagonal <= 0).squeeze(2)
+    upper = torch.triu(sy) + torch.diag_embed(torch.where(refused, 1 - diagonal.squeeze(2), 0))
+    alpha = torch.linalg.solve_triangular(upper, on_s, upper=True)
     gamma = scale[:, None, None]
-    right = diagonal.unsqueeze(2) * alpha - gamma * (on_y.unsqueeze(2) - yy @ alpha)
+    right = diagonal * alpha - gamma * (on_y - yy @ alpha)
     delta = torch.linalg.solve_triangular(upper.mT, right, upper=False)
-    return delta.squeeze(2), -(gamma * alpha).squeeze(2)
+    return torch.stack([delta.mT, -(gamma * alpha).mT])
 
 
-def _halted(outcome: Outcome, retry: Tensor) -> Tensor:
+def _halted(outcome: Outcome, retry: Flags) -> NDArray[np.int64]:
     """Status codes: a search that failed without any history to blame ends its problem."""
-    stuck = torch.where(outcome.saw_finite, Status.STALLED.code, Status.NON_FINITE.code)
+    stuck = np.where(outcome.saw_finite, Status.STALLED.code, Status.NON_FINITE.code)
     failed = ~outcome.improved & (~retry | ~outcome.saw_finite)
-    return torch.where(failed, stuck, torch.zeros_like(stuck))
+    return np.where(failed, stuck, 0)

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from metameric._core import memory
 from metameric._core.tensors import norm, spread
-from metameric._objective._terms import Control, Guided, Objective
-from metameric._solve._constraint import FREE, Constraint, Curved
+from metameric._objective._terms import Control, Objective, is_guided
+from metameric._solve._constraint import FREE, Constraint, is_curved, remembering
 from metameric._solve._interrupt import interruptible
 from metameric._solve._observe import Observer
 from metameric._solve._point import Evaluate, Point
@@ -111,7 +111,7 @@ class _Loop:
         renew: Renew | None,
     ) -> None:
         self.base, self.solver, self.stop, self.schedule = objective, solver, stop, schedule
-        self.constraint, self.batch_size, self.renew = constraint, batch_size, renew
+        self.constraint, self.batch_size, self.renew = remembering(constraint), batch_size, renew
         self.started = time.perf_counter()
         # Every end is shown to `renew` once in a call.
         self.shown: Tensor | None = None
@@ -201,7 +201,7 @@ class _Loop:
         point = run.point if everything else run.point.take(active)
         self._hold(run, active)
         view = objective if everything else objective.rows(active)
-        if isinstance(view, Guided):
+        if is_guided(view):
             view = view.from_point(point.parts)
         evaluate = Evaluate(view, active.numel(), active.device, self.batch_size)
         step = self.solver.step(evaluate, point, run.memory, self.constraint)
@@ -248,7 +248,7 @@ class _Loop:
     def _row(self, run: Run, length: Tensor) -> dict[str, Tensor]:
         point = run.point
         # On a curved set the gradient does not vanish at the optimum: what counts is the part along the set.
-        along = self.constraint.tangent(point.x, -point.gradient) if isinstance(self.constraint, Curved) else None
+        along = self.constraint.tangent(point.x, -point.gradient) if is_curved(self.constraint) else None
         fixed = self.schedule is None and self.renew is None
         scheduled = {} if fixed else {**run.control, "changes": self._changes(run)}
         return {

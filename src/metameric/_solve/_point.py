@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from metameric._core.tensors import entries
-from metameric._objective._terms import Landing, Objective, Placing
+from metameric._objective._terms import Objective, does_land, does_place
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,11 @@ class Evaluate:
 
     def _piece(self, x: Tensor, index: Tensor) -> Point:
         objective = self.objective if index.numel() == self.counts.numel() else self.objective.rows(index)
-        if isinstance(objective, Placing) and not isinstance(objective, Landing):
+        if not does_land(objective) and does_place(objective):
             x = objective.place(x)
         x = x.detach().requires_grad_()
         with torch.enable_grad():
-            x, terms = objective.land(x) if isinstance(objective, Landing) else (x, objective(x))
+            x, terms = objective.land(x) if does_land(objective) else (x, objective(x))
             (gradient,) = torch.autograd.grad(terms.total.sum(), x)
         parts = {name: value.detach() for name, value in terms.parts.items()}
         return Point(x.detach(), terms.total.detach(), parts, gradient)

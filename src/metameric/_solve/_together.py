@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from metameric._solve._bounded import BoundedContrast
-from metameric._solve._constraint import Box, Constraint, Curved
+from metameric._solve._constraint import Box, Constraint, is_curved
 from metameric._solve._sphere import ContrastSphere
 
 SWEEPS = 30
@@ -68,7 +68,7 @@ class Intersection:
     def intrinsic(self, x: Tensor, gradient: Tensor) -> Tensor:
         """Return the gradient's part along the curved sets."""
         for constraint in self._members:
-            if isinstance(constraint, Curved):
+            if is_curved(constraint):
                 gradient = constraint.intrinsic(x, gradient)
         return gradient
 
@@ -102,7 +102,7 @@ class PerMember:
 
     def intrinsic(self, x: Tensor, gradient: Tensor) -> Tensor:
         """Return the gradient's part along the set."""
-        return _each(self.constraint.intrinsic, x, gradient) if isinstance(self.constraint, Curved) else gradient
+        return _each(self.constraint.intrinsic, x, gradient) if is_curved(self.constraint) else gradient
 
 
 def _each(function: Callable[[Tensor, Tensor], Tensor], x: Tensor, other: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from metameric._core.errors import InputError
 from metameric._core.functions import Function, are_plain, stepwise_gradient
+from metameric._core.replay import Replays, replayed
 from metameric._core.types import Number
 from metameric.metric._per_image import per_image
 from metameric.process._image_pairs import matched_images, warn_outside_unit_range
@@ -16,6 +17,7 @@ from metameric.process._power import positive_power
 
 # Pixels of a batch up to which two batches are transformed in one pass: fewer, larger steps, that still fit the cache.
 TOGETHER = 2**15
+_replays = Replays()
 Images = Float[Tensor, "_ _ height width"]
 
 
@@ -70,7 +72,10 @@ def nlpd(img1: Images, img2: Images, epsilon: Number = 1e-10) -> Float[Tensor, "
 
 def _squares(img1: Tensor, img2: Tensor) -> Float[Tensor, "band batch channel"]:
     """Mean square of the difference of two batches in each band."""
-    return _Squares.apply(img1, img2)[0] if are_plain(img1, img2) else _differentiable(img1, img2)
+    if not are_plain(img1, img2):
+        return _differentiable(img1, img2)
+    squares: Tensor = replayed(_replays, "", lambda a, b: _Squares.apply(a, b)[0], [img1, img2])
+    return squares
 
 
 def _differentiable(img1: Tensor, img2: Tensor) -> Float[Tensor, "band batch channel"]:
@@ -91,8 +96,9 @@ class _Squares(Function):
         )
         differences = [a - b for a, b in zip(first, second, strict=True)]
         norms = torch.stack([torch.linalg.vector_norm(d, dim=(-2, -1)) for d in differences])
-        counts = norms.new_tensor([_count(d) for d in differences])
-        return norms.square_().div_(counts[:, None, None]), (differences, pyramids)
+        for squares, d in zip(norms.square_(), differences, strict=True):
+            squares.div_(_count(d))
+        return norms, (differences, pyramids)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: tuple[Any, ...]) -> None:

@@ -11,17 +11,21 @@ from torch import Tensor
 
 from metameric._core.fixed import is_fixed, recall
 from metameric._core.functions import Function, are_plain, stepwise_gradient
+from metameric._core.replay import Replays, replayed
 from metameric.process._ssim import C1, C2, similarity_maps
 from metameric.process._ssim_window import Window
 
 STRUCTURE, BOTH, WEIGHTED = "structure", "luminance and structure", "weighted"
 """What is averaged: s, l s, or l s with weight w."""
+_replays = Replays()
 
 
 def mean_similarity(img1: Tensor, img2: Tensor, kind: str, pad_mode: str | bool = False) -> Tensor:
     """Average a map over the windows of images (batch, channel, height, width): (batch, channel)."""
     if are_plain(img1, img2):
-        value: Tensor = _Mean.apply(img1, img2, kind, pad_mode)[0]
+        value: Tensor = replayed(
+            _replays, (kind, pad_mode), lambda a, b: _Mean.apply(a, b, kind, pad_mode)[0], [img1, img2]
+        )
         return value
     return _differentiable(img1, img2, kind, pad_mode)
 

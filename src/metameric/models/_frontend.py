@@ -16,6 +16,7 @@ from torch.nn.functional import softplus
 from metameric._core.errors import InputError
 from metameric._core.linear import constants
 from metameric._core.random import fresh_seed, generator
+from metameric._core.replay import replayable
 from metameric._core.types import Image, Number
 from metameric.data._polar import disk
 from metameric.models._fitted import (
@@ -88,6 +89,7 @@ class _FrontEnd(nn.Module):
                 values = getattr(self.fitted, name.removeprefix("center_surround.").replace(".", "_"))
                 parameter.copy_(torch.tensor(values, dtype=parameter.dtype))
 
+    @replayable
     def forward(self, x: Image) -> Response:
         """Compute the model's response.
 
@@ -281,6 +283,7 @@ class OnOff(_FrontEnd):
         super().__init__(kernel_size, (True, False), amplitude_ratio, pad_mode, pretrained, activation, cache_filt)
         self.apply_mask = apply_mask
 
+    @replayable
     def forward(self, x: Image) -> Float[Tensor, "batch 2 height width"]:
         """Compute the response, (batch, 2, height, width), on-centre first, to images (batch, 1, height, width)."""
         response = super().forward(x)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from metameric._core.errors import InputError
 from metameric._core.random import fresh_seed, generator
+from metameric._core.replay import replayable
 from metameric._core.types import Image, Number
 from metameric.models._stages import (
     Bank,
@@ -91,6 +92,7 @@ class Linear(nn.Module):
         bound = (height * width) ** -0.5
         return (2 * torch.rand(2, 1, height, width, generator=generator(fresh_seed())) - 1) * bound
 
+    @replayable
     def forward(self, x: Image) -> Float[Tensor, "batch 2 height width"]:
         """Filter images (batch, 1, height, width) into two channels."""
         check_channels(x, 2)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from metameric._core.errors import InputError
 from metameric._core.linear import Kept, can_keep
+from metameric._core.replay import replayable
 from metameric._core.types import Image
 from metameric.process._convolution import convolve
 from metameric.process._padding import PAD_MODES, pad, same_pads
@@ -69,6 +70,7 @@ class FilterBank(nn.Module, ABC):
         """The filters, (out_channels, 1, kernel height, kernel width)."""
         return self._kept.get(self.sources(), lambda: self.make_terms().kernels())
 
+    @replayable
     def forward(self, x: Image) -> Response:
         """Filter images at their own size.
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from metameric._core.errors import InputError, InputTypeError
+from metameric._core.fixed import is_fixed
 from metameric._core.linear import is_constant
 
 # Images under synthesis stray over the edges of [0, 1] a little; images of another scale go far beyond.
@@ -51,7 +52,8 @@ def warn_outside_unit_range(name: str, *images: Tensor) -> None:
     An image under synthesis is not looked at: that would halt an accelerator at every step.
     """
     for image in images:
-        if not is_constant(image):
+        # What a competition compares with was looked at when it began.
+        if not is_constant(image) or is_fixed(image):
             continue
         low, high = image.aminmax()
         if not (low >= -RANGE_TOLERANCE and high <= 1 + RANGE_TOLERANCE):

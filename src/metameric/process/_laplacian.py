@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from metameric._core.errors import InputError
 from metameric._core.linear import constants, linear_map_to_several
+from metameric._core.replay import replayable
 from metameric._core.types import Images
 from metameric.process._blur import Resampling, doubling, halving, named_taps, upsample_blur
 
@@ -53,6 +54,7 @@ class LaplacianPyramid(nn.Module):
         self.n_scales = int(n_scales)
         self.scale_filter = scale_filter
 
+    @replayable
     def forward(self, x: Images) -> list[Band]:
         """Return the bands of (..., height, width) images, from fine to coarse.
 

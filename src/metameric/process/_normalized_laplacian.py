@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from metameric._core.linear import constants, linear_map
+from metameric._core.replay import Replays, replayed
 from metameric._core.types import Images
 from metameric.process._laplacian import LaplacianPyramid
 from metameric.process._quotient import quotient
@@ -29,6 +30,7 @@ WEIGHTS: tuple[Weights, ...] = (
 # Size up to which two products with dense matrices cost less than the few steps of a sparse sum.
 LARGEST_DENSE = 64
 _pyramid = LaplacianPyramid(n_scales=len(CONSTANTS), scale_filter=True)
+_replays = Replays()
 
 
 def normalized_laplacian_pyramid(img: Images) -> list[Float[Tensor, "..."]]:
@@ -61,6 +63,11 @@ def normalized_laplacian_pyramid(img: Images) -> list[Float[Tensor, "..."]]:
     >>> [band.shape[-1] for band in mm.process.normalized_laplacian_pyramid(torch.rand(1, 1, 64, 64))]
     [64, 32, 16, 8, 4, 2]
     """
+    bands: list[Tensor] = replayed(_replays, "", _normalised, [img])
+    return bands
+
+
+def _normalised(img: Images) -> list[Tensor]:
     return [
         quotient(band, _neighbours(band.abs(), weights) + constant)
         for band, constant, weights in zip(_pyramid(img), CONSTANTS, WEIGHTS, strict=True)

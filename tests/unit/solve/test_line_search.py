@@ -29,7 +29,7 @@ def search(function, first, direction=1.0, dtype=torch.float64, **settings):
     evaluate = Evaluate(Alone(function), len(first), first.device)
     start = evaluate(torch.zeros(len(first), 1, dtype=dtype))
     heading = torch.full_like(start.x, direction)
-    outcome = StrongWolfe(**settings)(evaluate, start, heading, first, torch.add, lambda x, d: d)
+    outcome = StrongWolfe(**settings)(evaluate, start, heading, first.double().numpy(), torch.add, lambda x, d: d)
     return outcome, evaluate.counts - 1
 
 

@@ -27,7 +27,7 @@ def search(function, dtype: torch.dtype) -> tuple[Outcome, int]:
     evaluate = Evaluate(Curve(function), 1, torch.device("cpu"))
     start = evaluate(torch.zeros(1, 1, dtype=dtype))
     first = torch.ones(1, dtype=dtype)
-    outcome = StrongWolfe()(evaluate, start, -start.gradient.sign(), first, FREE.move, FREE.tangent)
+    outcome = StrongWolfe()(evaluate, start, -start.gradient.sign(), first.double().numpy(), FREE.move, FREE.tangent)
     return outcome, int(evaluate.counts[0]) - 1
 
 

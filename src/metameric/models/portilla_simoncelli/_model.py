@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from metameric._core.errors import InputError
+from metameric._core.replay import replayable
 from metameric.models.portilla_simoncelli import _statistics as statistics
 from metameric.models.portilla_simoncelli._arguments import check_options
 from metameric.models.portilla_simoncelli._filters import HalfFilters
@@ -97,6 +98,7 @@ class PortillaSimoncelli(nn.Module):
         self._filters = HalfFilters(self._design, self._profiles)
         self._plans: dict[tuple[Scale, ...], tuple[Slots, Normalisation]] = {}
 
+    @replayable
     def forward(
         self, image: Float[Tensor, "batch channel height width"], scales: Sequence[Scale] | None = None
     ) -> Float[Tensor, "batch channel statistics"]:

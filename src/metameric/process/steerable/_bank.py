@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from metameric._core.memory import empty
+from metameric._core.replay import Replays, replayed
 from metameric.process.steerable import _passes
 from metameric.process.steerable._octaves import Shape, cropped, united
 
@@ -57,6 +58,7 @@ class FilterBank:
         self.image_shape = image_shape
         self.groups = dict(groups)
         self._masks: dict[tuple[Hashable, torch.dtype, torch.device], Tensor] = {}
+        self._replays = Replays()
 
     def mask(self, name: Hashable, like: Tensor) -> Tensor:
         """Masks (columns, outputs, rows) in the precision and on the device of a tensor, built on first use.
@@ -99,7 +101,8 @@ class FilterBank:
 
     def synthesise(self, outputs: Sequence[Tensor], names: Sequence[Hashable], weights: Sequence[float]) -> Tensor:
         """Filter every output once more with the conjugate of its own filter and add all up, each group weighted."""
-        image: Tensor = _Synthesis.apply(self, tuple(names), tuple(weights), *outputs)
+        fixed = tuple(names), tuple(weights)
+        image: Tensor = replayed(self._replays, fixed, lambda *given: _Synthesis.apply(self, *fixed, *given), outputs)
         return image
 
     def _analyse(self, image: Tensor, names: Sequence[Hashable]) -> tuple[Tensor, ...]:

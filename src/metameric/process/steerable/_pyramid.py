@@ -10,6 +10,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from metameric._core.errors import InputError
+from metameric._core.replay import replayable
 from metameric.process.steerable import _arguments, _bands, _boundary, _masks, _packing, _reconstruct, _steer
 from metameric.process.steerable._arguments import HIGHPASS, LOWPASS, Coefficients, Scale
 from metameric.process.steerable._design import Design
@@ -97,6 +98,7 @@ class SteerablePyramidFreq(nn.Module):
         self._design = inner if boundary == "circular" else replace(inner, shape=doubled)
         self._bank = self._design.bank(self._profiles)
 
+    @replayable
     def forward(
         self, image: Float[Tensor, "*lead height width"], scales: Sequence[Scale] | None = None
     ) -> Coefficients:

@@ -1,0 +1,270 @@
+"""Functions of many small operations, recorded once on a CUDA device and replayed as a whole (CUDA graphs).
+
+An operation takes a processor some 10 µs to launch, far longer than a GPU takes to do it on a few images. A replay is
+one launch. Functions must be pure, without a look at values on the way, and everything they use beside their inputs
+must be constant. Where derivatives other than a first gradient are asked for, the function itself runs.
+
+``METAMERIC_CUDA_GRAPHS=0`` in the environment turns all of it off.
+"""
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import wraps
+from math import prod
+from typing import Any, TypeVar, cast
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils import _pytree
+from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode
+
+from metameric._core.functions import Function, are_plain, stepwise_gradient
+
+ENABLED = os.environ.get("METAMERIC_CUDA_GRAPHS", "1") != "0"
+LARGEST = 2**22
+"""Numbers in the inputs up to which launching takes longer than computing."""
+CALLS_BEFORE = 4
+"""A recording costs as much as some dozen calls: what is called a few times only is not worth it."""
+KEPT = 6
+"""Recordings of one function that are kept: batches shrink as their problems end, one after the other."""
+
+Apply = Callable[..., Any]
+Function_ = Callable[..., list[Tensor]]
+F = TypeVar("F", bound=Apply)
+_busy = threading.local()
+_pools: dict[int, Any] = {}
+_lock = threading.RLock()
+
+
+class _Seen(TorchDispatchMode):
+    """Notes the memory of all tensors that operations take in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.storages: dict[int, StorageWeakRef] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        for value in _pytree.tree_leaves((args, kwargs)):
+            if isinstance(value, Tensor):
+                storage = value.untyped_storage()
+                self.storages.setdefault(storage._cdata, StorageWeakRef(storage))
+        return func(*args, **(kwargs or {}))
+
+    def living(self) -> list[Any]:
+        """Return, held, what is still there when the function has ended: the constants that it uses."""
+        pointers = [ref.cdata for ref in self.storages.values() if not ref.expired()]
+        return [torch.UntypedStorage._new_with_weak_ptr(pointer) for pointer in pointers]
+
+
+class Recording:
+    """A function of tensors of given shapes, as a graph with inputs and outputs in places of their own."""
+
+    def __init__(self, function: Function_, inputs: Sequence[Tensor]) -> None:
+        self.inputs = [x.detach().clone(memory_format=torch.contiguous_format) for x in inputs]
+        pool = _pools.setdefault(_stream(), torch.cuda.graph_pool_handle())
+        with _Seen() as seen:
+            function(*self.inputs)
+        self.held = seen.living()
+        self.graph = torch.cuda.CUDAGraph()
+        # What one graph leaves in the pool is read before another one runs.
+        with torch.cuda.graph(self.graph, pool=pool, capture_error_mode="thread_local"):
+            self.outputs = function(*self.inputs)
+
+    def __call__(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """Return new tensors with the function's values."""
+        with _lock:
+            for place, x in zip(self.inputs, inputs, strict=True):
+                place.copy_(x)
+            self.graph.replay()
+            return [out.clone() for out in self.outputs]
+
+
+class _Recorded:
+    """A function's values and its gradients, by which inputs need one; gradients compute the values anew."""
+
+    def __init__(self, function: Apply, inputs: Sequence[Tensor]) -> None:
+        self.structure: Any = None
+        self.values = Recording(lambda *xs: self._values(function, xs), inputs)
+        self.gradients: dict[tuple[bool, ...], Recording] = {}
+
+    def _values(self, function: Apply, inputs: Sequence[Tensor]) -> list[Tensor]:
+        leaves, self.structure = _pytree.tree_flatten(function(*inputs))
+        return cast(list[Tensor], leaves)
+
+    def prepare(self, function: Apply, inputs: Sequence[Tensor], needed: tuple[bool, ...]) -> None:
+        """Record the gradient of some of the inputs."""
+
+        def gradient(*tensors: Tensor) -> list[Tensor]:
+            xs, given = tensors[: len(inputs)], tensors[len(inputs) :]
+            own = [x.detach().requires_grad_(need) for x, need in zip(xs, needed, strict=True)]
+            with torch.enable_grad():
+                found = torch.autograd.grad(
+                    self._values(function, own), [x for x in own if x.requires_grad], given, materialize_grads=True
+                )
+            return list(found)
+
+        outputs = [torch.zeros_like(out) for out in self.values.outputs]
+        self.gradients[needed] = Recording(gradient, [*inputs, *outputs])
+
+
+class Replays:
+    """The recordings of one function, by its further arguments and by shapes, made when they have proved worth it."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Hashable, _Recorded] = OrderedDict()
+        self._calls: dict[Hashable, int] = {}
+
+    def __reduce__(self) -> tuple[type["Replays"], tuple[()]]:
+        # Copies begin anew.
+        return Replays, ()
+
+    def __len__(self) -> int:
+        """Return how many recordings there are."""
+        return len(self._kept)
+
+    def find(self, key: Hashable, function: Apply, inputs: Sequence[Tensor]) -> _Recorded | None:
+        """Return what there is for inputs like these; record it where it has been asked for often enough."""
+        needed = tuple(torch.is_grad_enabled() and x.requires_grad for x in inputs)
+        with _lock:
+            kept = self._kept.get(key)
+            if kept is None:
+                calls = self._calls[key] = self._calls.get(key, 0) + 1
+                if calls <= CALLS_BEFORE:
+                    return None
+            try:
+                with torch.no_grad(), _alone():
+                    kept = kept or _Recorded(function, inputs)
+                    if any(needed) and needed not in kept.gradients:
+                        kept.prepare(function, inputs, needed)
+            except RuntimeError as error:
+                # What looks at values on its way, for instance, cannot be recorded: it runs as it is from now on.
+                self._calls[key], self.failure = -(10**9), error
+                self._kept.pop(key, None)
+                return None
+            self._kept[key] = kept
+            self._kept.move_to_end(key)
+            while len(self._kept) > KEPT:
+                self._calls.pop(self._kept.popitem(last=False)[0], None)
+            return kept
+
+    failure: RuntimeError | None = None
+    """Why the last function could not be recorded."""
+
+
+class _Replayed(Function):
+    """A recorded function; derivatives other than a first gradient are those of the function itself."""
+
+    @staticmethod
+    def forward(ctx: Any, recorded: _Recorded, function: Apply, *inputs: Tensor) -> tuple[Tensor, ...]:
+        ctx.recorded, ctx.function = recorded, function
+        ctx.save_for_backward(*inputs)
+        return tuple(recorded.values(inputs))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        inputs, needed = ctx.saved_tensors, ctx.needs_input_grad[2:]
+        given = [g.resolve_conj().resolve_neg() for g in gradients]
+        if torch.is_grad_enabled() or not are_plain(*given):
+
+            def combined(*xs: Tensor) -> Tensor:
+                outputs = _pytree.tree_leaves(ctx.function(*xs))
+                pairs = zip(outputs, given, strict=True)
+                products = ((out * g.conj()).real if out.is_complex() else out * g for out, g in pairs)
+                return cast(Tensor, sum(p.sum() for p in products))
+
+            with _alone():
+                found = stepwise_gradient(combined, inputs, needed, given[0].real.new_ones(()))
+            return None, None, *found
+        found = iter(ctx.recorded.gradients[needed]([*inputs, *given]))
+        return None, None, *(next(found) if need else None for need in needed)
+
+
+class _alone:
+    """Inside, functions run as they are: they are part of what is being recorded, or counted, already."""
+
+    def __enter__(self) -> None:
+        self.before = getattr(_busy, "yes", False)
+        _busy.yes = True
+
+    def __exit__(self, *_: object) -> None:
+        _busy.yes = self.before
+
+
+def replayed(
+    replays: Replays, key: Hashable, function: Apply, inputs: Sequence[Tensor], constants: Iterable[Tensor] = ()
+) -> Any:
+    """Return ``function(*inputs)``, a tensor or a nest of tensors, replayed where that pays and is possible.
+
+    `key` tells apart what else the function depends on, and `constants` are the tensors among it: where they are
+    replaced or changed in place the function counts as another one.
+    """
+    if not pays(inputs):
+        return function(*inputs)
+    fixed = tuple(constants)
+    if not are_plain(*inputs, *fixed) or any(c.requires_grad or c.is_inference() for c in fixed):
+        return function(*inputs)
+    inputs = [x.resolve_conj().resolve_neg() for x in inputs]
+    state = tuple((c._version, c.data_ptr(), c.dtype) for c in fixed)
+    alike = tuple((x.shape, x.dtype, x.device) for x in inputs)
+    recorded = replays.find((key, state, alike, _stream()), function, inputs)
+    if recorded is None:
+        with _alone():
+            return function(*inputs)
+    leaves = _Replayed.apply(recorded, function, *inputs)
+    return _pytree.tree_unflatten(list(leaves), recorded.structure)
+
+
+def _stream() -> int:
+    return torch.cuda.current_stream().cuda_stream
+
+
+def pays(inputs: Sequence[Tensor]) -> bool:
+    """Tell whether inputs are on a CUDA device, small, and nothing stands in the way."""
+    if not inputs or not inputs[0].is_cuda or not ENABLED or getattr(_busy, "yes", False):
+        return False
+    return sum(prod(x.shape) for x in inputs) <= LARGEST and not (
+        torch.cuda.is_current_stream_capturing()
+        or torch.is_autocast_enabled()
+        or torch.is_inference_mode_enabled()
+        or torch.is_anomaly_enabled()
+        or _get_current_dispatch_mode() is not None
+    )
+
+
+_of_modules: WeakKeyDictionary[nn.Module, dict[str, Replays]] = WeakKeyDictionary()
+
+
+def replayable(method: F) -> F:
+    """Have a module's method of one tensor, and of further hashable arguments, replayed where that pays."""
+
+    @wraps(method)
+    def run(self: nn.Module, x: Tensor, *arguments: Any, **options: Any) -> Any:
+        if not (isinstance(x, Tensor) and pays([x])):
+            return method(self, x, *arguments, **options)
+        parts = list(self.modules())
+        if any(part._forward_hooks or part._forward_pre_hooks or part._backward_hooks for part in parts[1:]):
+            return method(self, x, *arguments, **options)
+        key = _frozen((arguments, options))
+        if key is None:
+            return method(self, x, *arguments, **options)
+        replays = _of_modules.setdefault(self, {}).setdefault(method.__qualname__, Replays())
+        held = (t for part in parts for kept in (part._parameters, part._buffers) for t in kept.values())
+        constants = [t for t in held if t is not None]
+        return replayed(replays, key, lambda x: method(self, x, *arguments, **options), [x], constants)
+
+    return cast(F, run)
+
+
+def _frozen(value: Any) -> Hashable | None:
+    """Return something hashable that tells arguments apart, if there is such."""
+    leaves, structure = _pytree.tree_flatten(value)
+    key = (tuple(leaves), repr(structure))
+    try:
+        hash(key)
+    except TypeError:
+        return None
+    return None if any(isinstance(leaf, Tensor) for leaf in leaves) else key
