@@ -25,7 +25,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatc
 from metameric._core.functions import Function, are_plain, stepwise_gradient
 
 ENABLED = os.environ.get("METAMERIC_CUDA_GRAPHS", "1") != "0"
-LARGEST = 2**22
+LARGEST = 2**23
 """Numbers in the inputs up to which launching takes longer than computing."""
 CALLS_BEFORE = 4
 """A recording costs as much as some dozen calls: what is called a few times only is not worth it."""
@@ -88,11 +88,14 @@ class _Recorded:
 
     def __init__(self, function: Apply, inputs: Sequence[Tensor]) -> None:
         self.structure: Any = None
+        self.is_tensor = False
         self.values = Recording(lambda *xs: self._values(function, xs), inputs)
         self.gradients: dict[tuple[bool, ...], Recording] = {}
 
     def _values(self, function: Apply, inputs: Sequence[Tensor]) -> list[Tensor]:
-        leaves, self.structure = _pytree.tree_flatten(function(*inputs))
+        found = function(*inputs)
+        self.is_tensor = isinstance(found, Tensor)
+        leaves, self.structure = _pytree.tree_flatten(found)
         return cast(list[Tensor], leaves)
 
     def prepare(self, function: Apply, inputs: Sequence[Tensor], needed: tuple[bool, ...]) -> None:
@@ -135,6 +138,8 @@ class Replays:
                 calls = self._calls[key] = self._calls.get(key, 0) + 1
                 if calls <= CALLS_BEFORE:
                     return None
+            if kept is None and not _has_room(inputs):
+                return None
             try:
                 with torch.no_grad(), _alone():
                     kept = kept or _Recorded(function, inputs)
@@ -204,18 +209,33 @@ def replayed(
     """
     if not pays(inputs):
         return function(*inputs)
-    fixed = tuple(constants)
-    if not are_plain(*inputs, *fixed) or any(c.requires_grad or c.is_inference() for c in fixed):
+    fixed = list(constants)
+    if not are_plain(*inputs) or not all(map(_is_settled, fixed)):
         return function(*inputs)
     inputs = [x.resolve_conj().resolve_neg() for x in inputs]
-    state = tuple((c._version, c.data_ptr(), c.dtype) for c in fixed)
+    state = tuple([(c._version, c.data_ptr(), c.dtype) for c in fixed])
     alike = tuple((x.shape, x.dtype, x.device) for x in inputs)
     recorded = replays.find((key, state, alike, _stream()), function, inputs)
     if recorded is None:
         with _alone():
             return function(*inputs)
     leaves = _Replayed.apply(recorded, function, *inputs)
-    return _pytree.tree_unflatten(list(leaves), recorded.structure)
+    return leaves[0] if recorded.is_tensor else _pytree.tree_unflatten(list(leaves), recorded.structure)
+
+
+def _is_settled(constant: Tensor) -> bool:
+    """Tell whether a tensor that a function reads is a plain one, of which no derivative can be asked for."""
+    return not (
+        constant.requires_grad
+        or constant.is_inference()
+        or torch._C._functorch.is_functorch_wrapped_tensor(constant)
+        or type(constant) not in (Tensor, nn.Parameter)
+    )
+
+
+def _has_room(inputs: Sequence[Tensor]) -> bool:
+    """Tell whether what a recording keeps to itself, perhaps a hundred times its inputs, is there to be had."""
+    return 100 * sum(x.nbytes for x in inputs) <= torch.cuda.mem_get_info()[0]
 
 
 def _stream() -> int:
@@ -246,17 +266,20 @@ def replayable(method: F) -> F:
         if not (isinstance(x, Tensor) and pays([x])):
             return method(self, x, *arguments, **options)
         parts = list(self.modules())
-        if any(part._forward_hooks or part._forward_pre_hooks or part._backward_hooks for part in parts[1:]):
-            return method(self, x, *arguments, **options)
-        key = _frozen((arguments, options))
-        if key is None:
+        key = _frozen((arguments, options)) if arguments or options else ()
+        if key is None or any(map(_is_watched, parts[1:])):
             return method(self, x, *arguments, **options)
         replays = _of_modules.setdefault(self, {}).setdefault(method.__qualname__, Replays())
-        held = (t for part in parts for kept in (part._parameters, part._buffers) for t in kept.values())
+        held = [t for part in parts for kept in (part._parameters, part._buffers) for t in kept.values()]
         constants = [t for t in held if t is not None]
         return replayed(replays, key, lambda x: method(self, x, *arguments, **options), [x], constants)
 
     return cast(F, run)
+
+
+def _is_watched(module: nn.Module) -> bool:
+    """Tell whether somebody wants to know of each call."""
+    return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
 
 
 def _frozen(value: Any) -> Hashable | None:

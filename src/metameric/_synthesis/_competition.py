@@ -162,9 +162,9 @@ class Competition(Penalised):
     def _objective(self) -> Held | TradeOff:
         contest = self._contest(self._per_problem(self._image), self._reference_start)
         if self._metric_tradeoff_lambda is not None:
-            return TradeOff(contest, self._metric_tradeoff_lambda, self._penalty_function, self._penalty_lambda)
+            return TradeOff(contest, self._metric_tradeoff_lambda, self._charged(), self._penalty_lambda)
         back = Return(self._power, *self._range())
-        return Held(contest, self._penalty_function, self._penalty_lambda, back)
+        return Held(contest, self._charged(), self._penalty_lambda, back)
 
     def synthesize(
         self,

@@ -197,7 +197,7 @@ class Metamer(Penalised):
 
     def _objective(self) -> Match:
         return Match(
-            self._model, self._target_representation, self._loss_function, self._penalty_function, self._penalty_lambda
+            self._model, self._target_representation, self._loss_function, self._charged(), self._penalty_lambda
         )
 
     def _make_start(self, name: str, seed: int | Sequence[int] | None) -> Tensor:

@@ -11,7 +11,7 @@ from metameric._core.types import Number
 from metameric._solve._constraint import FREE, Box, Constraint
 from metameric._solve._torch_optim import TorchOptim
 from metameric._synthesis._iterative import IterativeSynthesis
-from metameric.regularize._range import bounds_of, within
+from metameric.regularize._range import bounds_of, no_penalty, within
 from metameric.validate._functions import validate_penalty
 from metameric.validate._stimulus import validate_input
 
@@ -49,6 +49,12 @@ class Penalised(IterativeSynthesis):
         if bounds is None or self._penalty_lambda == 0 or isinstance(self._solver, TorchOptim):
             return FREE
         return Box(*bounds) if within(self._image, bounds) else FREE
+
+    def _charged(self) -> Callable[..., Tensor]:
+        """Return the penalty as the objective computes it: not at all where the constraint holds the same range."""
+        box, bounds = self._constraint, bounds_of(self._penalty_function)
+        held = isinstance(box, Box) and bounds == (box.low, box.high)
+        return no_penalty if held else self._penalty_function
 
     def _series(self) -> dict[str, Any]:
         return {**super()._series(), "penalties": self.penalties}

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from metameric._core.errors import InputError
+from metameric._core.replay import Replays, replayed
 from metameric._core.types import Number
 from metameric.metric._per_image import per_image
 from metameric.metric._similarity import BOTH, STRUCTURE, WEIGHTED, mean_similarity
@@ -19,6 +20,7 @@ PerPlane = Float[Tensor, "batch channel"]
 
 # Wang, Simoncelli & Bovik (2003), from the finest to the coarsest scale.
 POWER_FACTORS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+_replays = Replays()
 
 
 @per_image
@@ -122,6 +124,11 @@ def ms_ssim(
     powers = _exponents(power_factors)
     warn_outside_unit_range("ms_ssim", img1, img2)
     warn_small_images("ms_ssim", img1, len(powers))
+    value: Tensor = replayed(_replays, tuple(powers), lambda a, b: _over_scales(a, b, powers), [img1, img2])
+    return value
+
+
+def _over_scales(img1: Tensor, img2: Tensor, powers: Sequence[float]) -> Tensor:
     value = img1.new_ones(img1.shape[:2])
     for scale, power in enumerate(powers, start=1):
         last = scale == len(powers)

@@ -35,6 +35,12 @@ def penalize_range(img: Tensor, allowed_range: tuple[float, float] = (0.0, 1.0),
     return (outside * outside).sum(1)
 
 
+@PerProblem
+def no_penalty(img: Tensor, **kwargs: Any) -> Tensor:
+    """Return zero, what any stimulus within the allowed range costs."""
+    return img.new_zeros(img.shape[0])
+
+
 def bounds_of(penalty: Callable[..., Tensor]) -> tuple[float, float] | None:
     """Return the range outside which a penalty asks for a price and inside which it is zero, if that is all it does.
 

@@ -39,6 +39,7 @@ def everywhere(monkeypatch):
     monkeypatch.setattr(replay, "pays", pays)
     monkeypatch.setattr(replay, "Recording", StandIn)
     monkeypatch.setattr(replay, "_stream", lambda: 0)
+    monkeypatch.setattr(replay, "_has_room", lambda inputs: True)
 
 
 def numbers(*shape, seed=0):
@@ -124,6 +125,13 @@ class TestReplays:
         for _ in MANY:
             torch.testing.assert_close(replayed(replays, "", torch.exp, [numbers(2)]), numbers(2).exp())
         assert len(replays) == 0 and "look" in str(replays.failure)
+
+    def test_nothing_is_recorded_without_room(self, monkeypatch):
+        monkeypatch.setattr(replay, "_has_room", lambda inputs: False)
+        replays = Replays()
+        for _ in MANY:
+            replayed(replays, "", torch.exp, [numbers(2)])
+        assert len(replays) == 0
 
     def test_transforms_tangents_and_learning_are_left_to_the_function(self):
         replays, weight = Replays(), torch.tensor(3.0, dtype=torch.float64, requires_grad=True)
