@@ -79,7 +79,7 @@ def compare(
         return Comparison(*[float("nan")] * 4, repeats=0)
     if on_accelerator():
         # Calls are short there, and the first few are not those of a long run: libraries load, graphs are recorded.
-        warm_up, repeats = max(warm_up, 8), max(repeats, 21)
+        warm_up, repeats = max(warm_up, 8), max(repeats, 15)
     clocks = (lambda: clock(ours, inner), (lambda: clock(peer, inner)) if twin is None else twin.clock)
     for _ in range(warm_up):
         for once in clocks:

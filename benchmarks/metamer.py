@@ -48,14 +48,14 @@ def run_ours(model: torch.nn.Module, image: torch.Tensor, start: torch.Tensor) -
 def run_peer(model: torch.nn.Module, image: torch.Tensor, start: torch.Tensor, setup: dict, limit: float) -> Times:
     metamer = po.Metamer(image, model)
     metamer.setup(start.clone(), **setup)
-    scale = torch.linalg.vector_norm(metamer.target_representation)
+    scale = float(torch.linalg.vector_norm(metamer.target_representation))
     size = metamer.target_representation.numel()
     total, errors, seconds = 0.0, [], []
     # In pieces short enough to see when an error is reached; what happens between them is not timed.
     while total < limit and not (errors and errors[-1] <= min(ERRORS)):
         before = len(metamer.losses) if errors else 0
         spent = clock(lambda: metamer.synthesize(max_iter=5, stop_criterion=0, stop_iters_to_check=10**6))
-        mse = (metamer.losses - metamer.penalty_lambda * metamer.penalties).clamp(min=0)
+        mse = (metamer.losses.cpu() - metamer.penalty_lambda * metamer.penalties.cpu()).clamp(min=0)
         new = ((mse * size).sqrt() / scale)[max(0, before - 1) :].tolist()
         errors += new
         seconds += [total + spent * (i + 1) / len(new) for i in range(len(new))]

@@ -12,7 +12,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import wraps
-from math import prod
 from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
@@ -25,8 +24,8 @@ from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatc
 from metameric._core.functions import Function, are_plain, stepwise_gradient
 
 ENABLED = os.environ.get("METAMERIC_CUDA_GRAPHS", "1") != "0"
-LARGEST = 2**23
-"""Numbers in the inputs up to which launching takes longer than computing."""
+LARGEST, LARGEST_WITH_GRADIENT = 2**25, 2**24
+"""Bytes of the inputs up to which launching takes longer than computing; gradients compute the values once more."""
 CALLS_BEFORE = 4
 """A recording costs as much as some dozen calls: what is called a few times only is not worth it."""
 KEPT = 6
@@ -172,7 +171,7 @@ class _Replayed(Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         inputs, needed = ctx.saved_tensors, ctx.needs_input_grad[2:]
-        given = [g.resolve_conj().resolve_neg() for g in gradients]
+        given = [g.resolve_conj().resolve_neg() if g.is_complex() else g for g in gradients]
         if torch.is_grad_enabled() or not are_plain(*given):
 
             def combined(*xs: Tensor) -> Tensor:
@@ -212,7 +211,7 @@ def replayed(
     fixed = list(constants)
     if not are_plain(*inputs) or not all(map(_is_settled, fixed)):
         return function(*inputs)
-    inputs = [x.resolve_conj().resolve_neg() for x in inputs]
+    inputs = [x.resolve_conj().resolve_neg() if x.is_complex() else x for x in inputs]
     state = tuple([(c._version, c.data_ptr(), c.dtype) for c in fixed])
     alike = tuple((x.shape, x.dtype, x.device) for x in inputs)
     recorded = replays.find((key, state, alike, _stream()), function, inputs)
@@ -246,7 +245,9 @@ def pays(inputs: Sequence[Tensor]) -> bool:
     """Tell whether inputs are on a CUDA device, small, and nothing stands in the way."""
     if not inputs or not inputs[0].is_cuda or not ENABLED or getattr(_busy, "yes", False):
         return False
-    return sum(prod(x.shape) for x in inputs) <= LARGEST and not (
+    differentiated = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
+    small = sum(x.nbytes for x in inputs) <= (LARGEST_WITH_GRADIENT if differentiated else LARGEST)
+    return small and not (
         torch.cuda.is_current_stream_capturing()
         or torch.is_autocast_enabled()
         or torch.is_inference_mode_enabled()

@@ -10,6 +10,7 @@ import torch
 
 import metameric as mm
 from metameric._core.errors import InputError, InputTypeError, StateError
+from metameric.process.steerable import _bank
 
 Pyramid = mm.process.SteerablePyramidFreq
 
@@ -313,3 +314,23 @@ def test_bad_calls(image):
         pyramid.recon_pyr(pyramid(image, scales=[0]))
     with pytest.raises(InputError, match="domain"):
         pyramid.filters("time")
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (33, 48), (37, 41)])
+@pytest.mark.parametrize("is_complex", [False, True])
+@pytest.mark.parametrize("downsample", [False, True])
+def test_transforms_in_one_go_give_the_same(shape, is_complex, downsample, monkeypatch):
+    """As on accelerators: coefficients, gradients, and images from some of the coefficients."""
+    image = torch.rand(2, 3, *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    results = []
+    for direct in (False, True):
+        monkeypatch.setattr(_bank, "is_direct", lambda like, direct=direct: direct)
+        pyramid = Pyramid(shape, order=2, is_complex=is_complex, downsample=downsample)
+        leaf = image.clone().requires_grad_()
+        coefficients = pyramid(leaf)
+        total = sum((i + 1) * (1 + value.abs()).square().sum() for i, value in enumerate(coefficients.values()))
+        (gradient,) = torch.autograd.grad(total, leaf)
+        again = pyramid.recon_pyr(coefficients, levels=[0, "residual_lowpass"], bands=[1])
+        results.append([*coefficients.values(), gradient, again])
+    for two_passes, one_go in zip(*results, strict=True):
+        torch.testing.assert_close(one_go, two_passes, rtol=1e-10, atol=1e-10)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from metameric._core.memory import empty
 from metameric._core.replay import Replays, replayed
-from metameric.process.steerable import _passes
+from metameric.process.steerable import _direct, _passes
 from metameric.process.steerable._octaves import Shape, cropped, united
 
 
@@ -57,21 +57,26 @@ class FilterBank:
     def __init__(self, image_shape: Shape, groups: Mapping[Hashable, Filters]) -> None:
         self.image_shape = image_shape
         self.groups = dict(groups)
-        self._masks: dict[tuple[Hashable, torch.dtype, torch.device], Tensor] = {}
+        self._masks: dict[Hashable, Tensor] = {}
         self._replays = Replays()
 
     def mask(self, name: Hashable, like: Tensor) -> Tensor:
-        """Masks (columns, outputs, rows) in the precision and on the device of a tensor, built on first use.
+        """Masks in the precision and on the device of a tensor, built on first use.
 
-        Real outputs have masks for half spectra.
+        Real outputs have masks for half spectra. They are (columns, outputs, rows) for `_passes`, and (outputs, rows,
+        columns) for `_direct`.
         """
-        key = (name, like.real.dtype, like.device)
+        direct = is_direct(like)
+        key = (name, like.real.dtype, like.device, direct)
         if key not in self._masks:
             group = self.groups[name]
             # A mask first needed under inference mode must serve a later backward pass too.
             with torch.inference_mode(False):
                 mask = torch.as_tensor(group.mask())
                 mask = _parted(mask, group) if group.kind == "pair" else mask
+                if direct:
+                    self._masks[key] = mask.to(like.device, like.real.dtype.to_complex()).contiguous()
+                    return self._masks[key]
                 # Complex even where real: products of complex with real numbers are many times slower.
                 held = empty((mask.shape[2], mask.shape[0], mask.shape[1]), like, like.real.dtype.to_complex())
                 self._masks[key] = held.copy_(mask.permute(2, 0, 1))
@@ -108,6 +113,8 @@ class FilterBank:
     def _analyse(self, image: Tensor, names: Sequence[Hashable]) -> tuple[Tensor, ...]:
         lead, images = image.shape[:-2], image.reshape(-1, *self.image_shape)
         groups, masks = [self.groups[name] for name in names], [self.mask(name, image) for name in names]
+        if is_direct(image):
+            return tuple(out.reshape(*lead, *out.shape[1:]) for out in _direct.analyse(images, groups, masks))
         pieces = self._pieces(images, groups)
         # What a single piece gives is the result itself; several are copied into place.
         results = [_result(images, group) if len(pieces) != 1 else None for group in groups]
@@ -130,6 +137,10 @@ class FilterBank:
         ]
         lead = next(output for output in outputs if output is not None).shape[:-3]
         example = given[0][-1]
+        if is_direct(example):
+            groups, masks, weights, parts = zip(*given, strict=True)
+            image = _direct.synthesise(parts, groups, masks, weights, self.image_shape)
+            return image.reshape(*lead, *self.image_shape)
         images = empty((example.shape[0], *self.image_shape), example, example.real.dtype)
         for piece in self._pieces(images, [group for group, *_ in given]):
             halves: dict[Shape, Tensor] = {}
@@ -149,6 +160,11 @@ class FilterBank:
         """Slices of images to be filtered together: all filters of several, or a single one."""
         planes = max(group.channels * prod(group.size) for group in groups)
         return _passes.parts(images.shape[0], max(planes, prod(self.image_shape)), images)
+
+
+def is_direct(like: Tensor) -> bool:
+    """Tell whether two-dimensional transforms in one go are the faster way."""
+    return like.device.type != "cpu"
 
 
 def _parted(mask: Tensor, group: Filters) -> Tensor:
