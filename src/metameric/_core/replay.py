@@ -24,7 +24,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatc
 from metameric._core.functions import Function, are_plain, stepwise_gradient
 
 ENABLED = os.environ.get("METAMERIC_CUDA_GRAPHS", "1") != "0"
-LARGEST, LARGEST_WITH_GRADIENT = 2**25, 2**24
+LARGEST, LARGEST_WITH_GRADIENT = 2**27, 2**24
 """Bytes of the inputs up to which launching takes longer than computing; gradients compute the values once more."""
 CALLS_BEFORE = 4
 """A recording costs as much as some dozen calls: what is called a few times only is not worth it."""
@@ -45,6 +45,11 @@ class _Seen(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.storages: dict[int, StorageWeakRef] = {}
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # To keep the compiler away from here, PyTorch would import all of it, which takes seconds.
+        return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         for value in _pytree.tree_leaves((args, kwargs)):

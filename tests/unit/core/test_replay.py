@@ -5,6 +5,8 @@ thing is in `tests/laws/test_devices.py`.
 """
 
 import copy
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -225,3 +227,34 @@ class TestReplayable:
 
 def test_nothing_is_recorded_on_a_cpu():
     assert not replay.pays([numbers(2)]) and not replay.pays([])
+
+
+def test_what_a_function_reads_is_held_and_nothing_else():
+    """Inputs, constants behind views, and what only the gradient reads; not what was computed on the way."""
+    constant, factor = numbers(4, 3), numbers(4)
+
+    class Scaled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return gradient * factor
+
+    x = numbers(4).requires_grad_()
+    with replay._Seen() as seen:
+        torch.autograd.grad((Scaled.apply(x) * constant[:, 1]).sum(), x)
+    held = {storage.data_ptr() for storage in seen.living()}
+    assert held == {t.untyped_storage().data_ptr() for t in (x, constant, factor)}
+
+
+def test_looking_on_does_not_import_the_compiler():
+    code = """
+import sys, torch
+from metameric._core.replay import _Seen
+with _Seen():
+    torch.ones(3) + 1
+assert "torch._dynamo" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
