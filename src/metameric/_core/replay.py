@@ -74,9 +74,15 @@ class Recording:
             function(*self.inputs)
         self.held = seen.living()
         self.graph = torch.cuda.CUDAGraph()
-        # What one graph leaves in the pool is read before another one runs.
-        with torch.cuda.graph(self.graph, pool=pool, capture_error_mode="thread_local"):
-            self.outputs = function(*self.inputs)
+        before = torch.cuda.current_stream()
+        try:
+            # What one graph leaves in the pool is read before another one runs.
+            with torch.cuda.graph(self.graph, pool=pool, capture_error_mode="thread_local"):
+                self.outputs = function(*self.inputs)
+        except BaseException:
+            # A recording that fails may not find its way back to the stream it came from.
+            torch.cuda.set_stream(before)
+            raise
 
     def __call__(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Return new tensors with the function's values."""
@@ -250,6 +256,9 @@ def pays(inputs: Sequence[Tensor]) -> bool:
     """Tell whether inputs are on a CUDA device, small, and nothing stands in the way."""
     if not inputs or not inputs[0].is_cuda or not ENABLED or getattr(_busy, "yes", False):
         return False
+    here = torch.cuda.current_device()
+    if any(x.get_device() != here for x in inputs):
+        return False
     differentiated = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
     small = sum(x.nbytes for x in inputs) <= (LARGEST_WITH_GRADIENT if differentiated else LARGEST)
     return small and not (
@@ -278,6 +287,7 @@ def replayable(method: F) -> F:
         replays = _of_modules.setdefault(self, {}).setdefault(method.__qualname__, Replays())
         held = [t for part in parts for kept in (part._parameters, part._buffers) for t in kept.values()]
         constants = [t for t in held if t is not None]
+        key = key, tuple([_settings(part) for part in parts])
         return replayed(replays, key, lambda x: method(self, x, *arguments, **options), [x], constants)
 
     return cast(F, run)
@@ -286,6 +296,19 @@ def replayable(method: F) -> F:
 def _is_watched(module: nn.Module) -> bool:
     """Tell whether somebody wants to know of each call."""
     return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
+
+
+def _settings(module: nn.Module) -> tuple[Hashable, ...]:
+    """Return the public attributes of a module that may change what it computes: numbers, names, functions."""
+    return tuple([(name, _identity(value)) for name, value in vars(module).items() if name[0] != "_"])
+
+
+def _identity(value: Any) -> Hashable:
+    try:
+        hash(value)
+    except TypeError:
+        return id(value)
+    return cast(Hashable, value)
 
 
 def _frozen(value: Any) -> Hashable | None:

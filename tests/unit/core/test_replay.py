@@ -158,11 +158,11 @@ class Powers(nn.Module):
     def __init__(self):
         super().__init__()
         self.inner = mm.models.Identity()
-        self.calls = 0
+        self._calls = 0
 
     @replayable
     def forward(self, x, powers=(1,)):
-        self.calls += 1
+        self._calls += 1
         return [self.inner(x) ** p for p in powers]
 
 
@@ -183,11 +183,25 @@ class TestReplayable:
             model(numbers(2))
         assert len(heard) == len(MANY)
 
+    def test_attributes_that_change_are_noticed(self):
+        model = mm.remove_grad(mm.models.LuminanceGainControl(5)).double()
+        image = numbers(1, 1, 16, 16)
+        for _ in MANY:
+            positive = model(image)
+        model.activation = torch.neg
+        for _ in MANY:
+            found = model(image)
+        assert (positive > 0).all() and not torch.allclose(found, positive)
+        model.center_surround.pad_mode = "circular"
+        for _ in MANY:
+            other = model(image)
+        assert not torch.allclose(found, other)
+
     def test_tensors_as_arguments_are_left_to_the_function(self):
         model = Powers()
         for _ in MANY:
             model(numbers(2), torch.tensor([1.0, 2.0]))
-        assert model.calls == len(MANY)
+        assert model._calls == len(MANY)
 
     @pytest.mark.parametrize("name", ["OnOff", "LuminanceGainControl", "Gaussian", "PortillaSimoncelli"])
     def test_models_of_the_library(self, name):
