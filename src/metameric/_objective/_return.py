@@ -178,10 +178,10 @@ class _Secant:
             slope = (excess - self.excess[i]) / (at - self.before[i])
             slope = np.where((slope > _LEAST) & (slope < _MOST), slope, self.slope[i])
             following = at + np.clip(-excess / slope, -1, 1)
-        low = np.where(excess < 0, at, self.low[i])
-        high = np.where(excess > 0, at, self.high[i])
-        outside = (following <= low) | (following >= high)
-        following = np.where(outside, (low + high) / 2, following)
+            low = np.where(excess < 0, at, self.low[i])
+            high = np.where(excess > 0, at, self.high[i])
+            outside = (following <= low) | (following >= high)
+            following = np.where(outside, (low + high) / 2, following)
         self.slope[i], self.low[i], self.high[i] = slope, low, high
         self.before[i], self.excess[i], self.at[i] = at, excess, following
         return np.exp(following)

@@ -127,7 +127,8 @@ class LBFGS:
         old = constraint.intrinsic(before.x, before.gradient) if is_curved(constraint) else before.gradient
         y = constraint.tangent(after.x, after.gradient) - constraint.tangent(after.x, old)
         curvature, of_s, of_y = on_host(dot(s, y), norm(s), norm(y))
-        keep = outcome.improved & (curvature > 1e-10 * of_s * of_y)
+        with np.errstate(all="ignore"):
+            keep = outcome.improved & (curvature > 1e-10 * of_s * of_y)
         if not keep.any():
             return
         slot, m = memory["slot"], memory["s"].shape[1]
