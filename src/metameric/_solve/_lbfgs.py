@@ -144,7 +144,7 @@ class LBFGS:
         memory["yy"][:, slot] = memory["yy"][:, :, slot]
         scale = torch.from_numpy(curvature).to(s.device) / dot(y, y).double()
         memory["scale"] = torch.where(kept, scale, memory["scale"])
-        memory["slot"], memory["filled"] = (slot + 1) % m, min(m, memory["filled"] + 1)
+        memory["slot"], memory["filled"] = (slot + 1) % m, 1
 
 
 def _compact_coefficients(sy: Tensor, yy: Tensor, on_s: Tensor, on_y: Tensor, scale: Tensor) -> Tensor:

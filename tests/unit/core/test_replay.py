@@ -80,10 +80,16 @@ class TestReplays:
     def test_second_derivatives_are_the_functions_own(self):
         replays = Replays()
         for i in MANY:
-            x = numbers(4, seed=i).requires_grad_()
-            (slope,) = torch.autograd.grad(replayed(replays, "", lambda x: x**3, [x]).sum(), x, create_graph=True)
-            (curvature,) = torch.autograd.grad(slope.sum(), x)
-            torch.testing.assert_close(curvature, 6 * x.detach())
+            x, weights = numbers(4, seed=i).requires_grad_(), numbers(4, seed=50 + i) + 0.5
+            for power, complex_too in ((3, False), (2, True)):
+                function = lambda x, p=power, c=complex_too: torch.complex(x, x) ** p if c else x**p  # noqa: E731
+                found, wanted = replayed(replays, power, function, [x]), function(x)
+                second = []
+                for out in (found, wanted):
+                    total = (weights * (out.abs() ** 2 + out.real)).sum()
+                    (slope,) = torch.autograd.grad(total, x, create_graph=True)
+                    second.append(torch.autograd.grad((slope * weights).sum(), x)[0])
+                torch.testing.assert_close(*second)
 
     def test_only_inputs_that_need_it_get_a_gradient(self):
         replays = Replays()
@@ -116,17 +122,25 @@ class TestReplays:
         for n in range(1, KEPT + 4):
             for _ in MANY:
                 replayed(replays, "", torch.exp, [numbers(n)])
+            if n > 1:  # used all the time, it stays
+                kept = len(replays)
+                replayed(replays, "", torch.exp, [numbers(1)])
+                assert len(replays) == kept
         assert len(replays) == KEPT
+        assert sum(key[2][0][0] == (1,) for key in replays._kept) == 1
 
     def test_what_cannot_be_recorded_runs_as_it_is(self, monkeypatch):
+        tries = []
+
         def refuse(function, inputs):
+            tries.append(1)
             raise RuntimeError("a look at a value")
 
         monkeypatch.setattr(replay, "Recording", refuse)
         replays = Replays()
         for _ in MANY:
             torch.testing.assert_close(replayed(replays, "", torch.exp, [numbers(2)]), numbers(2).exp())
-        assert len(replays) == 0 and "look" in str(replays.failure)
+        assert len(replays) == 0 and "look" in str(replays.failure) and len(tries) == 1
 
     def test_nothing_is_recorded_without_room(self, monkeypatch):
         monkeypatch.setattr(replay, "_has_room", lambda inputs: False)
@@ -202,6 +216,7 @@ class TestReplayable:
         for _ in MANY:
             model(numbers(2), torch.tensor([1.0, 2.0]))
         assert model._calls == len(MANY)
+        assert model not in replay._of_modules
 
     @pytest.mark.parametrize("name", ["OnOff", "LuminanceGainControl", "Gaussian", "PortillaSimoncelli"])
     def test_models_of_the_library(self, name):

@@ -3,7 +3,7 @@
 import torch
 
 import metameric as mm
-from metameric._solve._constraint import distance_to
+from metameric._solve._constraint import distance_to, remembering
 
 
 def test_distance_is_the_root_mean_square_over_the_elements():
@@ -39,3 +39,21 @@ def test_a_norm_sphere_lies_around_its_center():
     torch.testing.assert_close(sphere.project(x), torch.tensor([[4.0, 6.0]]))
     along = sphere.tangent(x, torch.tensor([[1.0, 0.0]]))
     torch.testing.assert_close(along, torch.tensor([[0.64, -0.48]]))
+
+
+def test_a_box_remembers_the_limits_at_two_points(monkeypatch):
+    asked = []
+    limits = mm.Box.limits
+    monkeypatch.setattr(mm.Box, "limits", lambda self, x: asked.append(1) or limits(self, x))
+    box = remembering(mm.Box(0, 1))
+    first, second = torch.tensor([[0.0, 0.5, 1.0]]), torch.tensor([[1.0, 0.0, 0.3]])
+    way = torch.tensor([[-1.0, -1.0, 1.0]])
+    for _ in range(3):
+        for x, wanted in ((first, [0.0, -1.0, 0.0]), (second, [-1.0, 0.0, 1.0])):
+            assert torch.equal(box.tangent(x, way), torch.tensor([wanted]))
+    assert len(asked) == 2
+    first[0, 1] = 0.0
+    assert torch.equal(box.tangent(first, way), torch.zeros(1, 3))
+    assert torch.equal(box.tangent(first.clone(), way), torch.zeros(1, 3))
+    assert torch.equal(box.move(second, way), torch.tensor([[0.0, 0.0, 1.0]]))
+    assert remembering(mm.Free()) == mm.Free()
