@@ -66,3 +66,43 @@ def test_a_history_that_turns_over_keeps_the_latest_steps():
             point, memory = step.point, step.memory
         totals.append(float(point.total))
     assert totals[1] < 1e-3 * totals[0]
+
+
+def two_loops(gradient, pairs):
+    """The classical recursion (Nocedal & Wright 2006, alg. 7.4), oldest pair first."""
+    q, coefficients = gradient.clone(), []
+    for s, y in reversed(pairs):
+        a = (s @ q) / (s @ y)
+        q = q - a * y
+        coefficients.append(a)
+    s, y = pairs[-1]
+    q = q * (s @ y) / (y @ y)
+    for (s, y), a in zip(pairs, reversed(coefficients), strict=True):
+        q = q + s * (a - (y @ q) / (s @ y))
+    return -q
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["bowl", "wave"])
+def test_directions_are_those_of_the_two_loop_recursion(which):
+    """Also when the memory is full and turns over; pairs of negative curvature have no part in it."""
+    history, pairs, refused = 4, [], 0
+    solver, evaluate = mm.LBFGS(history=history), Evaluate(Two((which,)), 1, torch.device("cpu"))
+    point = evaluate(torch.linspace(2.2, 3.0, 7, dtype=torch.float64)[None])
+    memory = solver.start(point)
+    for _ in range(12):
+        direction, slope, known = solver._direction(point, -point.gradient, memory, FREE)
+        kept = [(s, y) for s, y in pairs[-history:] if s @ y > 0]
+        if known.all():
+            torch.testing.assert_close(direction[0], two_loops(point.gradient[0], kept), rtol=1e-7, atol=1e-10)
+            assert slope[0] == pytest.approx(float((direction * point.gradient).sum()))
+        step = solver.step(evaluate, point, memory, FREE)
+        pair = (step.point.x - point.x)[0], (step.point.gradient - point.gradient)[0]
+        if pair[0] @ pair[1] > 0:
+            pairs.append(pair)
+        else:
+            refused += 1
+        point, memory = step.point, step.memory
+        if float(point.gradient.abs().max()) < 1e-5:
+            break
+    assert len(pairs) > history
+    assert refused == 0 or which == 1
