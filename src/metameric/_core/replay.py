@@ -31,6 +31,9 @@ CALLS_BEFORE = 4
 KEPT = 6
 """Recordings of one function that are kept: batches shrink as their problems end, one after the other."""
 
+FORGOTTEN_AFTER = 1000
+"""Different kinds of calls that are counted; a model that changes all the time would fill the memory with them."""
+
 Apply = Callable[..., Any]
 Function_ = Callable[..., list[Tensor]]
 F = TypeVar("F", bound=Apply)
@@ -145,6 +148,8 @@ class Replays:
         with _lock:
             kept = self._kept.get(key)
             if kept is None:
+                if len(self._calls) > FORGOTTEN_AFTER:
+                    self._calls.clear()
                 calls = self._calls[key] = self._calls.get(key, 0) + 1
                 if calls <= CALLS_BEFORE:
                     return None
@@ -262,7 +267,8 @@ def pays(inputs: Sequence[Tensor]) -> bool:
     differentiated = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
     small = sum(x.nbytes for x in inputs) <= (LARGEST_WITH_GRADIENT if differentiated else LARGEST)
     return small and not (
-        torch.cuda.is_current_stream_capturing()
+        torch.compiler.is_compiling()
+        or torch.cuda.is_current_stream_capturing()
         or torch.is_autocast_enabled()
         or torch.is_inference_mode_enabled()
         or torch.is_anomaly_enabled()

@@ -48,6 +48,16 @@ def numbers(*shape, seed=0):
     return torch.rand(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
+def same(function, x):
+    """Hold a function's value and gradient to those that it has unrecorded."""
+    x.requires_grad_()
+    with replay._alone():
+        wanted = function(x)
+    found = function(x)
+    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(*(torch.autograd.grad(y.square().sum(), x)[0] for y in (found, wanted)))
+
+
 def cubes(x):
     return {"cube": x**3, "sum": (x.sum(-1), torch.complex(x, 2 * x))}
 
@@ -161,6 +171,13 @@ class TestReplays:
             torch.testing.assert_close(torch.func.grad(lambda x: square(x).sum())(numbers(2)), 2 * numbers(2))
         assert len(replays) == 0
 
+    def test_countless_kinds_of_calls_are_forgotten(self, monkeypatch):
+        monkeypatch.setattr(replay, "FORGOTTEN_AFTER", 5)
+        replays = Replays()
+        for n in range(1, 30):
+            replayed(replays, "", torch.exp, [numbers(n)])
+        assert len(replays._calls) <= 6
+
     def test_copies_begin_anew(self):
         replays = Replays()
         for _ in MANY:
@@ -227,12 +244,7 @@ class TestReplayable:
         model = makers.get(name, lambda: getattr(mm.models, name)(5))()
         model = mm.remove_grad(model).double().eval()
         for i in MANY:
-            x = numbers(1, 1, 32, 32, seed=i).requires_grad_()
-            with replay._alone():
-                wanted = model(x)
-            found = model(x)
-            torch.testing.assert_close(found, wanted)
-            torch.testing.assert_close(*(torch.autograd.grad(y.square().sum(), x)[0] for y in (found, wanted)))
+            same(model, numbers(1, 1, 32, 32, seed=i))
 
     def test_metrics_and_pyramids(self):
         pyramid = mm.process.SteerablePyramidFreq((16, 16), height=1, is_complex=True)
@@ -246,12 +258,7 @@ class TestReplayable:
         ]
         for function in functions:
             for i in MANY:
-                x = numbers(1, 1, 40, 40, seed=i).requires_grad_()
-                with replay._alone():
-                    wanted = function(x)
-                found = function(x)
-                torch.testing.assert_close(found, wanted)
-                torch.testing.assert_close(*(torch.autograd.grad(y.square().sum(), x)[0] for y in (found, wanted)))
+                same(function, numbers(1, 1, 40, 40, seed=i))
 
 
 def test_nothing_is_recorded_on_a_cpu():
