@@ -133,6 +133,8 @@ class Replays:
     def __init__(self) -> None:
         self._kept: OrderedDict[Hashable, _Recorded] = OrderedDict()
         self._calls: dict[Hashable, int] = {}
+        # Why the last one could not be recorded.
+        self.failure: RuntimeError | None = None
 
     def __reduce__(self) -> tuple[type["Replays"], tuple[()]]:
         # Copies begin anew.
@@ -170,9 +172,6 @@ class Replays:
             while len(self._kept) > KEPT:
                 self._calls.pop(self._kept.popitem(last=False)[0], None)
             return kept
-
-    failure: RuntimeError | None = None
-    """Why the last function could not be recorded."""
 
 
 class _Replayed(Function):

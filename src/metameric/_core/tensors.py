@@ -7,6 +7,11 @@ from torch import Tensor
 
 from metameric._core.errors import InputError, InputTypeError
 
+Numbers = NDArray[np.float64]
+Indices = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+"""What is known of each problem by a number, on the host, (batch,)."""
+
 
 def rows(x: Tensor) -> Tensor:
     """View a batch as (batch, everything else)."""
@@ -28,7 +33,7 @@ def entries(x: Tensor, index: Tensor) -> Tensor:
     return x if index.numel() == x.shape[0] else x[index]
 
 
-def on_host(*values: Tensor) -> list[NDArray[np.float64]]:
+def on_host(*values: Tensor) -> list[Numbers]:
     """Bring numbers, all (batch,), to the host in one go."""
     return list(torch.stack([value.double() for value in values]).cpu().numpy())
 

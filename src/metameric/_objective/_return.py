@@ -6,15 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from metameric._core.errors import InputError
-from metameric._core.tensors import entries, on_host, spread
+from metameric._core.tensors import Flags, Indices, Numbers, entries, on_host, spread
 from metameric._core.types import Number
 from metameric._objective._contest import Contest, growth
-
-Numbers = NDArray[np.float64]
 
 TOLERANCE = 1e-3
 """How far the held metric may be from its level, relative to it."""
@@ -106,7 +103,7 @@ class Return:
             second = second.put(lost, Landed.at(part.rows(lost), start[lost]))
         return found.put(again, second)
 
-    def _search(self, contest: Contest, x: Tensor, freedom: Tensor) -> tuple[Landed, NDArray[np.bool_]]:
+    def _search(self, contest: Contest, x: Tensor, freedom: Tensor) -> tuple[Landed, Flags]:
         """Search along the rays, moving pixels as freely as given; return the stimuli and where the level was met."""
         found = Landed(x, contest.level, torch.zeros_like(x))
         # What is one number per problem is worked out on the host.
@@ -166,12 +163,12 @@ class _Secant:
         self.before, self.excess = np.full_like(power, np.nan), np.full_like(power, np.nan)
         self.low, self.high = np.full_like(power, -np.inf), np.full_like(power, np.inf)
 
-    def leads_away(self, i: NDArray[np.int64], excess: Numbers) -> NDArray[np.bool_]:
+    def leads_away(self, i: Indices, excess: Numbers) -> Flags:
         """Return where scaling has brought the metric no nearer and its level is not between two scales either."""
         enclosed = np.isfinite(self.low[i]) & np.isfinite(self.high[i])
         return (abs(excess) >= abs(self.excess[i])) & ((excess > 0) == (self.excess[i] > 0)) & ~enclosed
 
-    def __call__(self, i: NDArray[np.int64], excess: Numbers) -> Numbers:
+    def __call__(self, i: Indices, excess: Numbers) -> Numbers:
         """Take in the excess found at the last scale of the problems `i`, and return the scale to try next."""
         at = self.at[i]
         with np.errstate(all="ignore"):

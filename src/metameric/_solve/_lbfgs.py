@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from metameric._core.tensors import dot, norm, on_host, rows, spread
+from metameric._core.tensors import Flags, Indices, Numbers, dot, norm, on_host, rows, spread
 from metameric._solve._constraint import Constraint, is_curved
-from metameric._solve._line_search import Flags, Numbers, Outcome, StrongWolfe
+from metameric._solve._line_search import Outcome, StrongWolfe
 from metameric._solve._point import Evaluate, Point
 from metameric._solve._solver import Memory, Step
 from metameric._solve._status import Status
@@ -162,7 +161,7 @@ def _compact_coefficients(sy: Tensor, yy: Tensor, on_s: Tensor, on_y: Tensor, sc
     return torch.stack([delta.mT, -(gamma * alpha).mT])
 
 
-def _halted(outcome: Outcome, retry: Flags) -> NDArray[np.int64]:
+def _halted(outcome: Outcome, retry: Flags) -> Indices:
     """Status codes: a search that failed without any history to blame ends its problem."""
     stuck = np.where(outcome.saw_finite, Status.STALLED.code, Status.NON_FINITE.code)
     failed = ~outcome.improved & (~retry | ~outcome.saw_finite)

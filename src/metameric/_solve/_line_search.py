@@ -11,15 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from metameric._core.tensors import dot, entries, on_host, spread
+from metameric._core.tensors import Flags, Indices, Numbers, dot, entries, on_host, spread
 from metameric._solve._point import Evaluate, Point
-
-Numbers = NDArray[np.float64]
-Indices = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 
 class Outcome(NamedTuple):

@@ -7,13 +7,15 @@ Spectra are (images, rows, columns), halves as those of ``rfft2``; masks are (fi
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor, fft
 
-from metameric.process.steerable._octaves import Shape, cut, ends
+from metameric.process.steerable._octaves import Shape, cropped, cut, padded, united
 
 if TYPE_CHECKING:
     from metameric.process.steerable._bank import Filters
+
+PLANES = (-1, -2)
+"""Columns and rows of spectra (..., rows, columns)."""
 
 
 def analyse(images: Tensor, groups: "Sequence[Filters]", masks: Sequence[Tensor]) -> list[Tensor]:
@@ -27,8 +29,10 @@ def analyse(images: Tensor, groups: "Sequence[Filters]", masks: Sequence[Tensor]
         halves[shape] = wholes[shape][..., : shape[1] // 2 + 1] if wholes else fft.rfft2(images)
     outputs = []
     for group, mask in zip(groups, masks, strict=True):
-        low = _cropped(halves if group.is_real else wholes, group.crop, group.is_real)
-        product = _padded(low.unsqueeze(1) * mask, group.crop, group.size, group.is_real)
+        low = cropped(halves if group.is_real else wholes, group.crop, group.is_real, PLANES)
+        product = low.unsqueeze(1) * mask
+        if group.crop != group.size:
+            product = padded(product, group.size, group.is_real, PLANES)
         outputs.append(fft.irfft2(product, s=group.size) if group.is_real else fft.ifft2(product))
     return outputs
 
@@ -52,44 +56,7 @@ def synthesise(
         total = total if weight == 1 else total.mul_(weight)
         totals = halves if group.is_real else wholes
         totals[group.crop] = totals[group.crop].add_(total) if group.crop in totals else total
-    images = [fft.irfft2(_united(halves, shape, True), s=shape)] if halves else []
+    images = [fft.irfft2(united(halves, shape, True, PLANES), s=shape)] if halves else []
     if wholes:
-        images.append(fft.ifft2(_united(wholes, shape, False)).real)
+        images.append(fft.ifft2(united(wholes, shape, False, PLANES)).real)
     return images[0] + images[1] if len(images) > 1 else images[0].contiguous()
-
-
-def _cropped(spectra: dict[Shape, Tensor], crop: Shape, half: bool) -> Tensor:
-    """The lowest frequencies, from the smallest spectrum that holds them; kept for the next one."""
-    if crop not in spectra:
-        holding = spectra[min(shape for shape in spectra if shape[0] >= crop[0] and shape[1] >= crop[1])]
-        columns = holding[..., : crop[1] // 2 + 1] if half else cut(holding, crop[1], -1)
-        spectra[crop] = cut(columns, crop[0], -2)
-    return spectra[crop]
-
-
-def _padded(spectrum: Tensor, crop: Shape, size: Shape, half: bool) -> Tensor:
-    """A spectrum of a larger size, zero beyond the frequencies given."""
-    if crop == size:
-        return spectrum
-    larger = spectrum.new_zeros(*spectrum.shape[:-2], size[0], size[1] // 2 + 1 if half else size[1])
-    return _added(spectrum, larger, half)
-
-
-def _added(small: Tensor, large: Tensor, half: bool) -> Tensor:
-    """Add a spectrum to a larger one, in place."""
-    across = ends(small.shape[-1], small.shape[-1] if half else large.shape[-1])
-    for own, target in ends(small.shape[-2], large.shape[-2]):
-        for own_column, target_column in across:
-            large[..., target, target_column].add_(small[..., own, own_column])
-    return large
-
-
-def _united(totals: dict[Shape, Tensor], shape: Shape, half: bool) -> Tensor:
-    """Add spectra up to one of a shape, small to next larger ones, in place."""
-    total: Tensor | None = None
-    for crop in sorted({*totals, shape}):
-        larger = totals.get(crop)
-        if total is not None:
-            larger = _padded(total, (-1, -1), crop, half) if larger is None else _added(total, larger, half)
-        total = larger
-    return torch.as_tensor(total)

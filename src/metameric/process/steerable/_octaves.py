@@ -6,13 +6,15 @@ import torch
 from torch import Tensor
 
 Shape = tuple[int, int]
+SLABS = (0, -1)
+"""Columns and rows of spectra (columns, planes, rows), as `_passes` has them."""
 
 
 def cut(spectrum: Tensor, kept: int, dim: int) -> Tensor:
     """Keep the lowest frequencies along one dimension of an unshifted spectrum."""
     if kept == spectrum.shape[dim]:
         return spectrum
-    parts = [spectrum.narrow(dim, wide.start, wide.stop - wide.start) for _, wide in ends(kept, spectrum.shape[dim])]
+    parts = [_part(spectrum, wide, dim) for _, wide in ends(kept, spectrum.shape[dim])]
     return torch.cat(parts, dim)
 
 
@@ -26,28 +28,45 @@ def ends(kept: int, size: int) -> tuple[tuple[slice, slice], ...]:
     return ((positive, positive), (slice(kept - negative, kept), slice(size - negative, size)))
 
 
-def cropped(spectra: dict[Shape, Tensor], crop: Shape, half: bool) -> Tensor:
-    """Crop a half or whole spectrum (columns, planes, rows) from the smallest one that holds it, and keep it."""
+def cropped(spectra: dict[Shape, Tensor], crop: Shape, half: bool, dims: tuple[int, int] = SLABS) -> Tensor:
+    """Crop a half or whole spectrum from the smallest one that holds it, and keep it; `dims` are columns and rows."""
     if crop not in spectra:
         holding = spectra[min(shape for shape in spectra if shape[0] >= crop[0] and shape[1] >= crop[1])]
-        columns = holding[: crop[1] // 2 + 1] if half else cut(holding, crop[1], 0)
-        spectra[crop] = cut(columns, crop[0], -1)
+        columns = holding.narrow(dims[0], 0, crop[1] // 2 + 1) if half else cut(holding, crop[1], dims[0])
+        spectra[crop] = cut(columns, crop[0], dims[1])
     return spectra[crop]
 
 
-def united(totals: dict[Shape, Tensor], shape: Shape, half: bool) -> Tensor:
-    """Add half or whole spectra (columns, planes, rows) up to one of a shape, small to next larger ones, in place."""
+def padded(spectrum: Tensor, shape: Shape, half: bool, dims: tuple[int, int] = SLABS) -> Tensor:
+    """Return a larger spectrum, zero beyond the frequencies given."""
+    sizes = list(spectrum.shape)
+    sizes[dims[0]], sizes[dims[1]] = shape[1] // 2 + 1 if half else shape[1], shape[0]
+    return added(spectrum, spectrum.new_zeros(sizes), half, dims)
+
+
+def added(small: Tensor, large: Tensor, half: bool, dims: tuple[int, int] = SLABS) -> Tensor:
+    """Add a spectrum to a larger one, in place."""
+    across, down = dims
+    width = small.shape[across]
+    for own, target in ends(small.shape[down], large.shape[down]):
+        for own_column, target_column in ends(width, width if half else large.shape[across]):
+            part = _part(_part(small, own, down), own_column, across)
+            _part(_part(large, target, down), target_column, across).add_(part)
+    return large
+
+
+def united(totals: dict[Shape, Tensor], shape: Shape, half: bool, dims: tuple[int, int] = SLABS) -> Tensor:
+    """Add half or whole spectra up to one of a shape, small to next larger ones, in place."""
     total: Tensor | None = None
     for crop in sorted({*totals, shape}):
         larger = totals.get(crop)
         if total is not None:
-            if larger is None:
-                larger = total.new_zeros(crop[1] // 2 + 1 if half else crop[1], total.shape[1], crop[0])
-            across = ends(len(total), len(total) if half else crop[1])
-            for own, target in ends(total.shape[-1], crop[0]):
-                for own_column, target_column in across:
-                    larger[target_column, :, target].add_(total[own_column, :, own])
+            larger = padded(total, crop, half, dims) if larger is None else added(total, larger, half, dims)
         total = larger
     if total is None:
         raise ValueError("Nothing to add up.")
     return total
+
+
+def _part(spectrum: Tensor, which: slice, dim: int) -> Tensor:
+    return spectrum.narrow(dim, which.start, which.stop - which.start)
