@@ -3,8 +3,8 @@
 Adam with lucent's published settings (learning rate 0.05, sigmoid to [0, 1]; on pixels, standard deviation 0.01, and on
 Fourier coefficients weighted by 1 / f with decorrelated colours), here without random transforms for both sides, since
 they change what is maximised. At given mean and contrast, Adam follows the published recipe of projecting after every
-step (learning rate 0.05 as well). The weights are seeded and random. Activation, not time, is compared; the evaluations
-that metameric spends on the choice among sixteen starts count.
+step (learning rate 0.05 as well). The weights are seeded and random. Activation, not time, is compared. metameric adds
+noise to its best stimulus and climbs again (kicks) until its iterations are used up.
 """
 
 import copy
@@ -60,11 +60,12 @@ def colored_pixels(z: Tensor) -> Tensor:
 
 
 def exciting(mei: mm.MostExcitingInput, seed: int, iterations: int) -> tuple[float, int]:
-    """Activation and evaluations of a fresh run, those of the choice among starts included."""
+    """Activation and evaluations of a fresh run."""
     mei = copy.copy(mei)
-    mei.setup(seed=seed, n_starts=16)
-    result = mei.synthesize(iterations, stop_criterion=0.0, stop_iters_to_check=1000, progress=False)
-    return float(mei.responses[-1]), int(result.figures["evaluations"] + result.figures["trial_evaluations"])
+    mei.setup(seed=seed)
+    options = {"stop_criterion": 0.0, "stop_iters_to_check": 1000, "kicks": iterations // 30}
+    figures = mei.synthesize(iterations, progress=False, **options).figures
+    return float(figures["response"]), int(figures["evaluations"])
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -82,7 +83,7 @@ def rows(quick: bool) -> Table:
         sphere = mm.MostExcitingInput(response, shape, mean=0.5, std=0.2)
         for seed in range(1 if quick else 2):
             for mei, label in ((ranged, "in [0, 1]"), (sphere, "mean 0.5, std 0.2")):
-                ours, n = exciting(mei, seed, 100 if quick else 220)
+                ours, n = exciting(mei, seed, 150 if quick else 420)
                 if mei is ranged:
                     pixels = adam(response, colored_pixels, 0.01 * noise(*shape, seed=seed), n)
                     spectrum = adam(response, fourier, 0.01 * noise(1, 3, SIZE, SIZE // 2 + 1, 2, seed=seed), n)

@@ -135,6 +135,8 @@ class _Loop:
         same as a run in one; once all have, going on means trying again.
         """
         self.started = time.perf_counter() - run.trace.seconds[-1]
+        if self.renew is not None:
+            run.trace.fill("changes", torch.zeros_like(run.codes))
         self.begin_again(run)
         done = (run.codes == Status.CONVERGED.code) & (self.stop(run.trace) == Status.CONVERGED.code)
         underway = torch.isin(run.codes, run.codes.new_tensor([RUNNING, *CUT_SHORT]))
@@ -249,7 +251,7 @@ class _Loop:
         point = run.point
         # On a curved set the gradient does not vanish at the optimum: what counts is the part along the set.
         along = self.constraint.tangent(point.x, -point.gradient) if is_curved(self.constraint) else None
-        fixed = self.schedule is None and self.renew is None
+        fixed = self.schedule is None and self.renew is None and "changes" not in run.trace
         scheduled = {} if fixed else {**run.control, "changes": self._changes(run)}
         return {
             **scheduled,

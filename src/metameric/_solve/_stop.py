@@ -53,6 +53,24 @@ class Both(Stop):
 
 
 @dataclass(frozen=True)
+class Rough(Stop):
+    """Stop where either of two rules does while a problem has begun again less than `starts` times, then by the last.
+
+    A start that leads to nothing is known long before it has come to its end.
+    """
+
+    rough: Stop
+    fine: Stop
+    starts: int
+
+    def __call__(self, trace: Trace) -> Tensor:
+        """Return a status code per problem."""
+        fine = self.fine(trace)
+        early = torch.where(trace.last("changes") < self.starts, self.rough(trace), 0)
+        return torch.where(fine != 0, fine, early)
+
+
+@dataclass(frozen=True)
 class Below(Stop):
     """Converged once a named value is at most `tolerance`, one for all problems or (batch,).
 

@@ -52,6 +52,10 @@ class Trace:
             self.columns.setdefault(name, []).append(value)
         self.seconds.append(seconds)
 
+    def fill(self, name: str, value: Tensor) -> None:
+        """Give a column that was not recorded so far one value at every point."""
+        self.columns.setdefault(name, [value] * len(self))
+
     def replace_last(self, values: Mapping[str, Tensor]) -> None:
         """Write the last point anew, when its objective has changed under it."""
         for name, value in values.items():

@@ -10,7 +10,6 @@ from torch import Tensor
 from metameric._core.batched import name_of
 from metameric._core.errors import InputError, ModelError
 from metameric._core.random import STARTS_APART, uniform
-from metameric._core.tensors import spread
 from metameric._core.types import Number
 from metameric._objective._composed import Change, Transform
 from metameric._objective._controversial import Disagreement, controversiality
@@ -24,12 +23,12 @@ from metameric._solve._schedule import Schedule
 from metameric._solve._status import Status
 from metameric._solve._stop import Below, Plateau, Stationary, Stop
 from metameric._solve._together import Intersection
+from metameric._synthesis._renewed import Renewed
 from metameric._synthesis._result import SynthesisResult
-from metameric._synthesis._synthesis import Synthesis
 from metameric.validate._probe import check, probe
 
 
-class ControversialStimuli(Synthesis):
+class ControversialStimuli(Renewed):
     """Find stimuli that classifiers put, with confidence, into different classes (Golan, Raju & Kriegeskorte 2020).
 
     Maximises a smooth minimum of each model's evidence for its own target and against those of the others, on a
@@ -67,7 +66,7 @@ class ControversialStimuli(Synthesis):
 
     _bar = ("score",)
     _maximise = True
-    _stored = (*Synthesis._stored, "_starts", "_kept", "_kept_score")
+    _stored = (*Renewed._stored, "_starts")
 
     def __init__(
         self,
@@ -106,10 +105,7 @@ class ControversialStimuli(Synthesis):
             dtype=dtype,
             device=device,
         )
-        # Per stimulus: starts so far, the best parameters of those that came to an end, and their score.
-        self._starts: Tensor | None = None
-        self._kept: Tensor | None = None
-        self._kept_score: Tensor | None = None
+        self._starts: Tensor | None = None  # so far, per stimulus
         self._restarts, self._enough = 1, 0.0
         if transforms and len(self._sharpness) > 1:
             raise InputError("transforms are drawn anew at one sharpness only; give sharpness=(100,) with them.")
@@ -179,40 +175,17 @@ class ControversialStimuli(Synthesis):
 
     def _renew(self, run: Run, ended: Tensor) -> tuple[Tensor, Tensor]:
         """Keep the best of the stimuli whose start has come to its end; begin anew where the score is too low."""
-        starts = self.starts.to(ended.device)
-        kept = run.x if self._kept is None else self._kept
-        lowest = torch.full_like(run.point.total, -torch.inf)
-        score = lowest if self._kept_score is None else self._kept_score
-        best, value = self._better(run.x[ended], ended, kept[ended], score[ended])
-        self._kept, self._kept_score = kept.index_copy(0, ended, best), score.index_copy(0, ended, value)
+        starts, (_, value) = self.starts.to(ended.device), self._keep(run, ended)
         again = ended[(value < self._enough) & (starts[ended] < self._restarts)]
         seeds = self._seeds or []
         fresh = [seeds[i] + STARTS_APART * n for i, n in zip(again.tolist(), starts[again].tolist(), strict=True)]
         self._starts = starts.index_add(0, again, torch.ones_like(again))
         return again, self._encoded(None, fresh) if fresh else run.x[:0]
 
-    def _better(self, now: Tensor, index: Tensor | None, kept: Tensor, kept_score: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the better of two parameters of the stimuli `index`, and its score."""
-        score = torch.nan_to_num(self._rounded_score(self._decode(now), index), nan=-torch.inf)
-        # Of two equals the later one: its figures are those of the trace.
-        better = score >= kept_score
-        return torch.where(spread(better, now), now, kept), torch.maximum(score, kept_score)
-
-    def _best(self) -> tuple[Tensor, Tensor]:
-        """Return for every stimulus the parameters of its best start so far, and its score."""
-        now = self._start if self._run is None else self._run.x
-        now = torch.empty(0) if now is None else now
-        if self._kept is None or self._kept_score is None:
-            return now, self._rounded_score(self._decode(now))
-        return self._better(now, None, self._kept, self._kept_score)
+    def _merit(self, run: Run, index: Tensor | None = None) -> Tensor:
+        return self._rounded_score(self._decode(run.x if index is None else run.x[index]), index)
 
     # Reading --------------------------------------------------------------------------------------------------------
-
-    @property
-    def _stimulus(self) -> Tensor:
-        if self._start is None and self._run is None:
-            return torch.empty(0)
-        return self._decode(self._best()[0])
 
     @property
     def starts(self) -> Tensor:

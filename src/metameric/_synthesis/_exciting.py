@@ -17,14 +17,14 @@ from metameric._solve._solver import Solver
 from metameric._solve._sphere import ContrastSphere, FixedPixels
 from metameric._solve._stop import Halving
 from metameric._solve._together import Intersection
-from metameric._synthesis._synthesis import Synthesis
+from metameric._synthesis._kicked import Kicked
 from metameric.validate._probe import check, probe
 
 TRIAL = 5
 """Iterations after which the worse half of several starts is dropped; then after twice as many, and so on."""
 
 
-class MostExcitingInput(Synthesis):
+class MostExcitingInput(Kicked):
     """Find stimuli that drive a response as far as stimuli of their mean and contrast can (Walker et al. 2019).
 
     The set of given mean and contrast is a sphere, on which L-BFGS moves without ever leaving it.
@@ -69,7 +69,7 @@ class MostExcitingInput(Synthesis):
 
     _bar = ("response",)
     _maximise = True
-    _stored = (*Synthesis._stored, "_trials")
+    _stored = (*Kicked._stored, "_trials")
 
     def __init__(
         self,
@@ -172,11 +172,20 @@ class MostExcitingInput(Synthesis):
     # Reading --------------------------------------------------------------------------------------------------------
 
     def _figures(self) -> tuple[dict[str, Tensor], dict[str, str]]:
-        response = self._column("response")
-        figures = {"response": response[-1], "initial_response": response[0]}
+        run = self._run
+        if run is None:
+            raise StateError("there is no result yet; call synthesize() first.")
+        parts = run.point.parts
+        if self._kept is not None:
+            with torch.no_grad():
+                parts = self._objective()(self._best(run)[0]).parts
+        figures = {"response": parts["response"], "initial_response": self._column("response")[0]}
         if self._penalty_function is not None:
-            figures["penalty"] = self._column("penalty")[-1]
+            figures["penalty"] = parts["penalty"]
         quality, meaning = self._quality()
+        if "changes" in run.trace:
+            quality["climbs"] = run.trace.last("changes") + 1
+            meaning["climbs"] = "to a maximum each; the best counts"
         if self._trials is not None:
             quality["trial_evaluations"] = self._trials
             meaning["trial_evaluations"] = "spent on the choice among several starts"

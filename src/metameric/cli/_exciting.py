@@ -44,6 +44,7 @@ def exciting(
     std: Annotated[float, typer.Option(help="Its standard deviation; 0 leaves mean and contrast free.")] = 0.2,
     allowed_range: Annotated[str, typer.Option("--range", help="low,high of its values, or none.")] = "0,1",
     starts: Annotated[int, typer.Option(help="Noise images tried for each; the best goes on.")] = 1,
+    kicks: Annotated[int, typer.Option(help="How often to add noise to the best and climb again.")] = 0,
     seed: Seed = None,
     seeds: Seeds = None,
     max_iter: MaxIter = 500,
@@ -69,7 +70,7 @@ def exciting(
     folder = new_folder(out)
     archive = folder / "result.safetensors"
     chosen = begin(search, archive, resume, chosen, n_starts=starts, **solver_options(solver))
-    search.synthesize(max_iter, progress=None, observers=[Checkpoint(archive)])
+    search.synthesize(max_iter, kicks=kicks, progress=None, observers=[Checkpoint(archive)])
     write_stimuli(folder, "stimulus", search.stimulus, chosen)
     return finish(search, folder, options_of(context, seeds=chosen))
 
