@@ -68,3 +68,31 @@ def test_members_beside_the_pair_hold_too(rng):
     constraint = mm.Intersection(SPHERES["mask"], mm.Box(0.0, 1.0), fixed)
     x = constraint.project(torch.randn(2, 1, 8, 8, dtype=torch.float64, generator=rng))
     assert all((distance_to(c, x) < 1e-12).all() for c in constraint.constraints)
+
+
+def test_means_are_kept_where_there_is_room_for_the_contrast(rng):
+    sphere, box = mm.ContrastSphere(None, 0.5), mm.Box(1.0, 3.0)
+    y = 2.4 + 0.5 * torch.randn(4, 1, 8, 8, dtype=torch.float64, generator=rng)
+    wanted = sphere.project(y).clamp(1.0, 3.0).mean((1, 2, 3))
+    x = mm.Intersection(sphere, box).project(y)
+    torch.testing.assert_close(x.mean((1, 2, 3)), wanted)
+    assert (distance_to(sphere, x) < 1e-12).all()
+
+
+def test_gradients_along_the_normal_count_for_nothing(sphere, rng):
+    constraint = both(sphere)
+    x = constraint.project(torch.randn(3, 1, 8, 8, dtype=torch.float64, generator=rng))
+    inside = torch.ones_like(x) if sphere.mask is None else sphere.mask.expand(x.shape).double()
+    centred = (x - (x * inside).sum((1, 2, 3), keepdim=True) / inside.sum((1, 2, 3), keepdim=True)) * inside
+    normal = 0.7 * centred + (0 if sphere.mean is None else 0.3 * inside)
+    gradient = torch.randn(x.shape, dtype=torch.float64, generator=rng)
+    # Small, so that the same pixels are held at their bounds.
+    expected = constraint.intrinsic(x, gradient)
+    assert torch.allclose(constraint.intrinsic(x, gradient + 1e-6 * normal), expected, atol=1e-9)
+
+
+def test_where_every_pixel_is_at_a_bound_no_direction_is_open():
+    x = torch.tensor([[0.0, 1.0, 0.0, 1.0]], dtype=torch.float64)
+    constraint = mm.Intersection(mm.ContrastSphere(0.5, 0.5), mm.Box(0.0, 1.0))
+    outwards = torch.tensor([[-1.0, 1.0, -2.0, 3.0]], dtype=torch.float64)
+    assert torch.equal(constraint.tangent(x, outwards), torch.zeros_like(x))

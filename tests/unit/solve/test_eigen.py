@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from metameric._core.errors import InputError
-from metameric._solve._eigen import Subspace, extreme_eigenpairs, orthonormal
+from metameric._solve._eigen import Subspace, appended, basis_limit, extreme_eigenpairs, orthonormal
 from metameric._solve._eigen_classic import dense_eigenpairs, power_iteration, randomized_svd, rayleigh_ritz
 from metameric._solve._eigen_null import certified_null, null_vectors
 from metameric._solve._eigen_start import RoughInverse, radial_bins, smooth_modulations
@@ -238,3 +238,65 @@ def test_null_vectors_are_judged_by_a_product_of_their_own():
     assert found.values.tolist() == [0, 1] and found.status == [Status.CONVERGED] * 2 and found.products == 2
     mixed = torch.tensor([[0.6, 0, 0.8, 0, 0]], dtype=torch.float64)
     assert certified_null(lambda v: v * values, mixed, 1e-9, 1.0, Status.STALLED).status == [Status.STALLED]
+
+
+def test_null_vectors_are_judged_on_the_scale_that_was_given():
+    values = torch.tensor([0.0, 1e-4, 1.0], dtype=torch.float64)
+    nearly = torch.tensor([[1.0, 0.02, 0.0]], dtype=torch.float64) / 1.0002**0.5
+    for scale, status in ((1e-3, Status.STALLED), (1.0, Status.STALLED), (1e3, Status.CONVERGED)):
+        found = certified_null(lambda v: v * values, nearly, 1e-8, scale, Status.STALLED)
+        assert found.status == [status], scale
+
+
+def test_products_are_counted_one_by_one():
+    seen, operator = [], operator_of(VALUES)
+
+    def counted(v):
+        seen.append(len(v))
+        return operator(v)
+
+    space = Subspace.spanned(noise(3), counted)
+    found = extreme_eigenpairs(counted, space, 2, "largest", tolerance=1e-8)
+    assert found.products == sum(seen)
+    assert found.status == [Status.CONVERGED] * 2
+
+
+def test_restarts_bring_a_basis_back_to_orthonormal():
+    basis = torch.eye(6, 50, dtype=torch.float64) + 1e-5 * noise(6, 50)
+    space = Subspace.spanned(noise(6, 50), lambda v: v)
+    space.basis, space.images = basis, basis.clone()
+    turn = torch.linalg.qr(noise(6, 6))[0]
+    space.shrink(turn[:, :4])
+    assert space.basis.shape == (4, 50)
+    torch.testing.assert_close(space.basis @ space.basis.T, torch.eye(4).double(), rtol=0, atol=1e-8)
+    torch.testing.assert_close(space.basis, turn[:, :4].T @ basis, rtol=0, atol=1e-3)
+
+
+def test_rows_are_joined_without_touching_what_lies_beside_them():
+    first, second = appended(noise(2, 5), noise(3, 5, seed=1)), noise(4, 5, seed=2)
+    joined = appended(first, second)
+    assert torch.equal(joined, torch.cat([noise(2, 5), noise(3, 5, seed=1), second]))
+    # There was room: growing has not copied.
+    assert joined.data_ptr() == first.data_ptr()
+    part = joined[2:4]
+    assert torch.equal(appended(part, second[:1]), torch.cat([noise(3, 5, seed=1)[:2], second[:1]]))
+    assert torch.equal(joined, torch.cat([noise(2, 5), noise(3, 5, seed=1), second]))
+    assert torch.equal(appended(first[1:], second)[4:], second)
+
+
+@pytest.mark.parametrize(("k", "n", "limit"), [(1, 2**30, 50), (3, 2**18, 71), (2, 2**14, 76)])
+def test_more_vectors_are_held_the_shorter_they_are(k, n, limit):
+    assert basis_limit(k, n) == limit
+
+
+def test_power_iteration_on_the_shifted_operator_finds_the_lower_end():
+    values = torch.arange(1.0, 7, dtype=torch.float64)
+    vectors, found, status, _ = power_iteration(
+        lambda v: v * values, noise(1, 6), shift=7.0, tolerance=1e-12, max_iter=500
+    )
+    assert status is Status.CONVERGED
+    assert float(found) == pytest.approx(1.0)
+    assert float(vectors[0, 0].abs()) == pytest.approx(1.0)
+    pairs = rayleigh_ritz(lambda v: v * values, torch.linalg.qr(noise(2, 6).T)[0].T, 1e-6, None)
+    off = pairs.vectors * values - pairs.values[:, None] * pairs.vectors
+    torch.testing.assert_close(pairs.residuals, off.norm(dim=1))

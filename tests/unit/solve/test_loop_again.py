@@ -1,0 +1,158 @@
+"""What happens beside the steps of a loop: objectives that change, problems that begin again, the bar."""
+
+import torch
+
+from metameric._objective._terms import Terms
+from metameric._solve._lbfgs import LBFGS
+from metameric._solve._loop import minimise
+from metameric._solve._observe import ProgressBar
+from metameric._solve._redraw import Redraw
+from metameric._solve._sphere import ContrastSphere
+from metameric._solve._stop import Below, Never
+from metameric._solve._trace import Trace
+
+
+class Valley:
+    """Each problem a curved valley of its own steepness."""
+
+    def __init__(self, steepness):
+        self.steepness = steepness
+
+    def __call__(self, x):
+        valley = self.steepness * ((x[:, 1:] - x[:, :-1] ** 2) ** 2).sum(1)
+        return Terms(valley + ((1 - x[:, :-1]) ** 2).sum(1), {"valley": valley})
+
+    def rows(self, index):
+        return Valley(self.steepness[index])
+
+
+def valleys():
+    return Valley(torch.tensor([100.0, 10.0, 50.0], dtype=torch.float64))
+
+
+def start(batch=3, n=8):
+    return torch.randn(batch, n, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+
+def options(n):
+    return {"solver": LBFGS(), "stop": Never(), "max_iter": n}
+
+
+def test_the_bar_shows_how_far_the_run_has_come(monkeypatch):
+    shown = []
+
+    class Bar:
+        def __init__(self, **options):
+            shown.append(options)
+
+        def set_postfix(self, values, refresh):
+            shown.append(values)
+
+        def update(self, n):
+            shown.append(n)
+
+        def close(self):
+            shown.append("closed")
+
+    monkeypatch.setattr("metameric._solve._observe.tqdm", Bar)
+    now = [100.0]
+    monkeypatch.setattr("metameric._solve._observe.time.monotonic", lambda: now[0])
+    bar, run = ProgressBar("method", ("total", "nothing")), minimise(valleys(), start(), **options(2))
+    bar.start(run, 12)
+    assert shown.pop(0)["total"] == 10
+    for seconds, iteration in ((0.0, 3), (0.05, 4), (0.15, 6)):
+        now[0], run.iteration = 100.0 + seconds, iteration
+        bar.step(run)
+    run.iteration = 7
+    bar.finish(run)
+    values = {"total": f"{float(run.trace.last('total').mean()):.3e}"}
+    assert shown == [values, 1, values, 3, values, 1, "closed"]
+
+
+def test_a_new_draw_is_due_every_so_many_iterations():
+    redraw, trace = Redraw(3), Trace()
+    control, draws = redraw.start(2, torch.device("cpu")), []
+    stalled = torch.zeros(2, dtype=torch.bool)
+    for _ in range(7):
+        trace.append({"total": torch.zeros(2)}, 0.0)
+        control, _ = redraw.advance(control, trace, stalled)
+        draws.append(int(control["draw"][0]))
+    assert draws == [1, 1, 1, 2, 2, 2, 3]
+    control, due = redraw.advance(control, trace, torch.tensor([False, True]))
+    assert due.tolist() == [True, True] and control["draw"].tolist() == [4, 4]
+
+
+class Shifting:
+    """A bowl whose centre the control moves; counts how often each problem is evaluated."""
+
+    def __init__(self, counts, centre=None, which=None):
+        self.counts, self.centre, self.which = counts, centre, which
+
+    def __call__(self, x):
+        self.counts[self.which] += 1
+        return Terms(((x - self.centre[:, None]) ** 2).sum(1), {})
+
+    def at(self, control):
+        return Shifting(self.counts, control["centre"], torch.arange(len(self.counts)))
+
+    def rows(self, index):
+        return Shifting(self.counts, self.centre[index], self.which[index])
+
+
+class Once:
+    """Move the centre of one problem after the second step."""
+
+    def start(self, n_problems, device):
+        return {"centre": torch.zeros(n_problems, dtype=torch.float64)}
+
+    def advance(self, control, trace, stalled):
+        moved = torch.tensor([False, len(trace) == 3])
+        return {"centre": control["centre"] + moved}, moved
+
+    def finished(self, control):
+        return torch.ones(2, dtype=torch.bool)
+
+
+def test_evaluations_of_a_changed_objective_are_counted_too():
+    counts = torch.zeros(2, dtype=torch.long)
+    run = minimise(Shifting(counts), start(2), schedule=Once(), **options(6))
+    assert torch.equal(run.counts, counts)
+    assert int(run.trace.last("changes")[1]) == 1
+
+
+def test_a_slope_of_nothing_is_nothing():
+    class Flat:
+        def __call__(self, x):
+            return Terms((0 * x).sum(1), {})
+
+        def rows(self, index):
+            return self
+
+    run = minimise(Flat(), start(2), constraint=ContrastSphere(0.0, 1.0), **options(1))
+    assert torch.equal(run.trace["slope"], torch.zeros_like(run.trace["slope"]))
+
+
+def test_problems_begin_again_at_once_and_forget_what_they_learnt():
+    asked = []
+
+    def renew(run, ended):
+        asked.append((run.iteration, ended.tolist()))
+        again = ended[run.trace.last("changes")[ended] == 0]
+        return again, torch.full((len(again), 8), 0.5, dtype=torch.float64) + again[:, None]
+
+    run = minimise(valleys(), start(), solver=LBFGS(), stop=Below("total", 1e-3), max_iter=200, renew=renew)
+    # Every end is shown once, and a problem that has begun again moves as one that begins there.
+    assert all(len(set(which)) == len(which) for _, which in asked)
+    ends = [i for _, which in asked for i in which]
+    changes = run.trace.last("changes")
+    assert [ends.count(i) for i in range(3)] == (changes + 1).tolist()
+    for i in range(3):
+        alone = minimise(
+            valleys().rows(torch.tensor([i])),
+            torch.full((1, 8), 0.5 + i, dtype=torch.float64),
+            solver=LBFGS(),
+            stop=Below("total", 1e-3),
+            max_iter=200,
+        )
+        mine = run.trace["total"][:, i][run.trace["changes"][:, i] == 1]
+        assert torch.allclose(mine[: len(alone.trace)], alone.trace["total"][:, 0], rtol=1e-6)
