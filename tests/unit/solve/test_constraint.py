@@ -1,5 +1,6 @@
 """Sets of stimuli: what is nearest on them, and how far they are."""
 
+import pytest
 import torch
 
 import metameric as mm
@@ -57,3 +58,15 @@ def test_a_box_remembers_the_limits_at_two_points(monkeypatch):
     assert torch.equal(box.tangent(first.clone(), way), torch.zeros(1, 3))
     assert torch.equal(box.move(second, way), torch.tensor([[0.0, 0.0, 1.0]]))
     assert remembering(mm.Free()) == mm.Free()
+
+
+@pytest.mark.parametrize("shape", [(2, 6, 7), (2, 3, 6, 7), (2, 1, 3, 6, 7)])
+def test_spectra_are_those_of_the_last_two_dimensions(shape, rng):
+    stimulus = torch.rand(shape[1:], dtype=torch.float64, generator=rng)
+    spectrum = mm.FixedSpectrum(stimulus)
+    x = spectrum.project(torch.rand(shape, dtype=torch.float64, generator=rng))
+    amplitude = torch.fft.rfft2(stimulus).abs().expand(*shape[:-1], -1)
+    torch.testing.assert_close(torch.fft.rfft2(x).abs(), amplitude, rtol=1e-9, atol=1e-9)
+    along = spectrum.tangent(x, torch.rand(shape, dtype=torch.float64, generator=rng))
+    off = torch.fft.rfft2(spectrum.project(x + 1e-7 * along) - (x + 1e-7 * along)).abs().max()
+    assert along.shape == x.shape and float(along.abs().max()) > 0.01 and float(off) < 1e-11

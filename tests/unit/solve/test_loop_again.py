@@ -156,3 +156,43 @@ def test_problems_begin_again_at_once_and_forget_what_they_learnt():
         )
         mine = run.trace["total"][:, i][run.trace["changes"][:, i] == 1]
         assert torch.allclose(mine[: len(alone.trace)], alone.trace["total"][:, 0], rtol=1e-6)
+
+
+class OwnPace:
+    """Every problem's centre moves on after its third step since it began."""
+
+    def start(self, n_problems, device):
+        return {"centre": torch.zeros(n_problems, dtype=torch.float64), "steps": torch.zeros(n_problems)}
+
+    def advance(self, control, trace, stalled):
+        steps = control["steps"] + 1
+        moved = steps == 3
+        return {"centre": control["centre"] + moved, "steps": steps}, torch.ones_like(moved)
+
+    def finished(self, control):
+        return control["steps"] >= 3
+
+
+def test_a_problem_that_begins_again_begins_with_the_first_stage():
+    begun = []
+
+    def renew(run, ended):
+        again = ended[(ended == 0) & (len(begun) == 0)]
+        begun.extend(again.tolist())
+        return again, torch.full((len(again), 8), 2.0, dtype=torch.float64)
+
+    counts = torch.zeros(2, dtype=torch.long)
+    run = minimise(
+        Shifting(counts),
+        start(2),
+        schedule=OwnPace(),
+        solver=LBFGS(),
+        stop=Below("total", 1e9),
+        max_iter=9,
+        renew=renew,
+    )
+    centres = run.trace["centre"]
+    assert begun == [0] and run.iteration == 6
+    assert centres[:, 0].tolist() == [0, 0, 0, 0, 0, 0, 1]
+    assert centres[:, 1].tolist() == [0, 0, 0, 1, 1, 1, 1]
+    assert torch.equal(run.counts, counts)
