@@ -2,9 +2,11 @@
 
 import importlib
 import inspect
+import sys
 from pathlib import Path
 
 from sphinx.application import Sphinx
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util import logging
 
 # What the packages are for, in the order in which the reference shows them.
@@ -72,6 +74,17 @@ def _check(app: Sphinx, env: object) -> None:
         logging.getLogger(__name__).warning("%s has no page in the API reference", name, type="reference")
 
 
+def _describe_data(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """Describe a constant by the text below its definition, which autodoc seeks in the package that shows it."""
+    if what != "data":
+        return
+    package, _, short = name.rpartition(".")
+    for module in [m for m in sys.modules if m.startswith(f"{package}._")]:
+        text = ModuleAnalyzer.for_module(module).find_attr_docs().get(("", short))
+        if text:
+            lines[:] = text
+
+
 def _find_again(app: Sphinx) -> None:
     # A build that goes on from an earlier one only knows the pages of that one.
     app.env.find_files(app.config, app.builder)
@@ -81,5 +94,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Write the pages now, before autosummary looks for them, and check the outcome once all are read."""
     write_pages(Path(app.srcdir) / "api" / "generated")
     app.connect("builder-inited", _find_again, priority=100)
+    app.setup_extension("sphinx.ext.autodoc")
+    app.connect("autodoc-process-docstring", _describe_data)
     app.connect("env-check-consistency", _check)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

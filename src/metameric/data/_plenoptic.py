@@ -13,7 +13,7 @@ ALTERNATIVES = (
 )
 
 DOWNLOADABLE_FILES: list[str] = []
-"""Empty: metameric downloads nothing (see `fetch_data`)."""
+"""An empty list, for metameric downloads nothing, see `fetch_data`."""
 
 
 def einstein(as_gray: bool = True) -> Image:
