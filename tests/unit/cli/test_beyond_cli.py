@@ -135,6 +135,14 @@ def test_starts_are_tried_and_counted(tmp_path, capsys):
     assert result["figures"]["trial_evaluations"][0] > 3
 
 
+def test_kicks_are_made_and_counted(tmp_path, capsys):
+    words = [*CASES["exciting"][0], "--kicks", "2"]
+    assert run([*words, "--out", "out", "--max-iter", "12"]) == 3
+    assert run([*words, "--out", "out", "--max-iter", "300", "--resume"]) == 0
+    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert result["figures"]["climbs"] == [4]
+
+
 def test_the_numbers_of_a_set(tmp_path, capsys):
     assert run([*CASES["diverse"][0], "--out", "out"]) == 0
     result = json.loads((tmp_path / "out" / "result.json").read_text())
@@ -147,6 +155,7 @@ def test_the_numbers_of_a_set(tmp_path, capsys):
 BAD = {
     "nothing to drive": (MAPS, "expected one of --channel, --unit and --layer"),
     "two to drive": ([*MAPS, "--channel", "1", "--layer"], "expected one of --channel, --unit and --layer"),
+    "kicks": ([*MAPS, "--channel", "0", "--kicks", "-1"], "kicks is -1"),
     "unit": ([*MAPS, "--unit", "a,b"], "--unit is 'a,b'"),
     "no such channel": ([*MAPS, "--channel", "9"], "index is 9"),
     "range": ([*MAPS, "--channel", "0", "--range", "1"], "--range is '1'"),

@@ -160,6 +160,8 @@ def test_an_optimizer_is_kept_for_its_problem_and_made_anew_for_others():
     memory = solver.start(point)
     new, kept = solver.select(memory, torch.tensor([-1, 2]), point.take(torch.tensor([1, 2])))["engines"]
     assert kept is memory["engines"][2]
+    (first,) = solver.select(memory, torch.tensor([0]), point.take(torch.tensor([0])))["engines"]
+    assert first is memory["engines"][0]
     assert all(new is not engine for engine in memory["engines"])
     assert torch.equal(new.parameter.detach(), start()[1:2])
 
