@@ -96,3 +96,11 @@ def test_where_every_pixel_is_at_a_bound_no_direction_is_open():
     constraint = mm.Intersection(mm.ContrastSphere(0.5, 0.5), mm.Box(0.0, 1.0))
     outwards = torch.tensor([[-1.0, 1.0, -2.0, 3.0]], dtype=torch.float64)
     assert torch.equal(constraint.tangent(x, outwards), torch.zeros_like(x))
+
+
+def test_means_move_to_where_there_is_room_for_the_contrast(rng):
+    sphere, box = mm.ContrastSphere(None, 0.9), mm.Box(1.0, 3.0)
+    x = mm.Intersection(sphere, box).project(2.8 + torch.randn(4, 1, 8, 8, dtype=torch.float64, generator=rng))
+    assert (distance_to(sphere, x) < 1e-12).all() and x.min() >= 1 and x.max() <= 3
+    # A stimulus of two values, 1 and 3, has the largest contrast at any mean.
+    assert ((x.mean((1, 2, 3)) - 2).abs() <= (1 - 0.9**2) ** 0.5).all()

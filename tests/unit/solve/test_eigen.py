@@ -300,3 +300,17 @@ def test_power_iteration_on_the_shifted_operator_finds_the_lower_end():
     pairs = rayleigh_ritz(lambda v: v * values, torch.linalg.qr(noise(2, 6).T)[0].T, 1e-6, None)
     off = pairs.vectors * values - pairs.values[:, None] * pairs.vectors
     torch.testing.assert_close(pairs.residuals, off.norm(dim=1))
+
+
+def test_a_basis_never_grows_beyond_its_limit():
+    operator = operator_of(VALUES)
+    space, sizes = Subspace.spanned(noise(2), operator), []
+
+    def watched(v):
+        sizes.append(len(space.basis))
+        return operator(v)
+
+    found = extreme_eigenpairs(watched, space, 2, "largest", tolerance=1e-9, max_basis=12)
+    assert found.status == [Status.CONVERGED] * 2
+    assert max(sizes) == 10 and sizes.count(10) > 1
+    torch.testing.assert_close(found.values, VALUES.sort(descending=True).values[:2])

@@ -162,6 +162,8 @@ def test_an_optimizer_is_kept_for_its_problem_and_made_anew_for_others():
     assert kept is memory["engines"][2]
     (first,) = solver.select(memory, torch.tensor([0]), point.take(torch.tensor([0])))["engines"]
     assert first is memory["engines"][0]
+    _, last = solver.select(memory, torch.tensor([0, -1]), point.take(torch.tensor([0, 1])))["engines"]
+    assert torch.equal(last.parameter.detach(), start()[1:2])
     assert all(new is not engine for engine in memory["engines"])
     assert torch.equal(new.parameter.detach(), start()[1:2])
 

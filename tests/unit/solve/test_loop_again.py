@@ -1,5 +1,8 @@
 """What happens beside the steps of a loop: objectives that change, problems that begin again, the bar."""
 
+import threading
+
+import pytest
 import torch
 
 from metameric._objective._terms import Terms
@@ -32,6 +35,19 @@ def valleys():
 
 def start(batch=3, n=8):
     return torch.randn(batch, n, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+
+def test_runs_in_other_threads_leave_signals_alone():
+    runs = []
+    thread = threading.Thread(target=lambda: runs.append(minimise(valleys(), start(), **options(3))))
+    thread.start()
+    thread.join()
+    assert runs[0].iteration == 3
+
+
+def test_a_run_needs_a_beginning():
+    with pytest.raises(TypeError, match="needs a starting point x0 or a run"):
+        minimise(valleys(), **options(3))
 
 
 def options(n):

@@ -97,3 +97,41 @@ def test_a_smaller_basis_keeps_images_and_ratios(dtype):
     torch.testing.assert_close(gram, torch.eye(7, dtype=dtype), rtol=0, atol=tolerance)
     torch.testing.assert_close(space.grams[0], (space.basis @ A.to(dtype) @ space.basis.T).double(), rtol=0, atol=1e-4)
     assert not space.expand(space.basis[:3].clone())
+
+
+def counting(matrix, calls):
+    def counted(v):
+        calls.append(len(v))
+        return v @ matrix
+
+    return counted
+
+
+def test_the_search_ends_when_it_gains_little_or_at_its_limit():
+    def products(**options):
+        calls = []
+        extreme_ratios((counting(A, calls), product(B)), (lambda v: v,) * 2, noise(4, 3), noise(0), **options)
+        return sum(calls)
+
+    # The first vectors and two more for each expansion.
+    assert products(fraction=0.0, max_iter=5) == 4 + 2 * 5
+    coarse, fine = products(fraction=1e-2, window=3), products(fraction=1e-8, window=3)
+    assert 4 + 2 * 3 <= coarse < fine - 10
+    assert products(fraction=1e6, window=7) == 4 + 2 * 7
+
+
+def test_a_small_basis_begins_again_from_the_best_of_it(monkeypatch):
+    monkeypatch.setattr("metameric._solve._pencil.MAX_BASIS", 16)
+    monkeypatch.setattr("metameric._solve._pencil.KEPT", 3)
+    sizes, expand = [], Pencil.expand
+
+    def watched(self, directions):
+        sizes.append(len(self.basis))
+        return expand(self, directions)
+
+    monkeypatch.setattr(Pencil, "expand", watched)
+    by = (rough_inverse(A), rough_inverse(B))
+    found = extreme_ratios((product(A), product(B)), by, noise(4, 3), noise(0), fraction=1e-7, max_iter=150)
+    expected = scipy.linalg.eigh(A.numpy(), B.numpy(), eigvals_only=True)
+    torch.testing.assert_close(ratio(found), torch.tensor([expected[-1], expected[0]]), rtol=1e-2, atol=0)
+    assert max(sizes) == 14 and sizes.count(6) > 1
