@@ -122,6 +122,9 @@ def test_a_batch_is_read_whole(tmp_path):
     assert torch.equal(here.metamer, there.metamer.detach())
     for name in ("losses", "penalties", "gradient_norm", "pixel_change_norm"):
         assert torch.allclose(getattr(here, name), torch.as_tensor(getattr(there, name)), rtol=1e-5), name
+    # One evaluation at every point, as far as plenoptic's files tell.
+    assert here.run.trace["evaluations"].tolist() == [[i + 1] * 3 for i in range(6)]
+    assert here.run.counts.tolist() == [6] * 3
     here.synthesize(3, store_progress=2, stop=Never(), progress=False)
     assert here.run.iteration == 8
 

@@ -312,5 +312,5 @@ def test_a_basis_never_grows_beyond_its_limit():
 
     found = extreme_eigenpairs(watched, space, 2, "largest", tolerance=1e-9, max_basis=12)
     assert found.status == [Status.CONVERGED] * 2
-    assert max(sizes) == 10 and sizes.count(10) > 1
+    assert max(sizes) <= 12 and sizes.count(10) > 1
     torch.testing.assert_close(found.values, VALUES.sort(descending=True).values[:2])
