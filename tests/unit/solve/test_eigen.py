@@ -300,6 +300,10 @@ def test_power_iteration_on_the_shifted_operator_finds_the_lower_end():
     pairs = rayleigh_ritz(lambda v: v * values, torch.linalg.qr(noise(2, 6).T)[0].T, 1e-6, None)
     off = pairs.vectors * values - pairs.values[:, None] * pairs.vectors
     torch.testing.assert_close(pairs.residuals, off.norm(dim=1))
+    worst = float(pairs.residuals.max())
+    for scale, ended in ((10.0 * worst, Status.STEP_LIMIT), (1e3 * worst, Status.CONVERGED)):
+        again = rayleigh_ritz(lambda v: v * values, pairs.vectors, 1e-2, scale)
+        assert again.status[int(pairs.residuals.argmax())] is ended
 
 
 def test_a_basis_never_grows_beyond_its_limit():
