@@ -53,21 +53,18 @@ class Both(Stop):
 
 
 @dataclass(frozen=True)
-class Rough(Stop):
-    """Stop where either of two rules does while a problem has begun again less than `starts` times, then by the last.
+class Early(Stop):
+    """Apply a rule to problems that have begun again less than `starts` times.
 
     A start that leads to nothing is known long before it has come to its end.
     """
 
-    rough: Stop
-    fine: Stop
+    rule: Stop
     starts: int
 
     def __call__(self, trace: Trace) -> Tensor:
         """Return a status code per problem."""
-        fine = self.fine(trace)
-        early = torch.where(trace.last("changes") < self.starts, self.rough(trace), 0)
-        return torch.where(fine != 0, fine, early)
+        return torch.where(trace.last("changes") < self.starts, self.rule(trace), 0)
 
 
 @dataclass(frozen=True)

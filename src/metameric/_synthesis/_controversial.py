@@ -9,7 +9,7 @@ from torch import Tensor
 
 from metameric._core.batched import name_of
 from metameric._core.errors import InputError, ModelError
-from metameric._core.random import STARTS_APART, uniform
+from metameric._core.random import uniform
 from metameric._core.types import Number
 from metameric._objective._composed import Change, Transform
 from metameric._objective._controversial import Disagreement, controversiality
@@ -177,8 +177,7 @@ class ControversialStimuli(Renewed):
         """Keep the best of the stimuli whose start has come to its end; begin anew where the score is too low."""
         starts, (_, value) = self.starts.to(ended.device), self._keep(run, ended)
         again = ended[(value < self._enough) & (starts[ended] < self._restarts)]
-        seeds = self._seeds or []
-        fresh = [seeds[i] + STARTS_APART * n for i, n in zip(again.tolist(), starts[again].tolist(), strict=True)]
+        fresh = self._further_seeds(again, starts[again])
         self._starts = starts.index_add(0, again, torch.ones_like(again))
         return again, self._encoded(None, fresh) if fresh else run.x[:0]
 

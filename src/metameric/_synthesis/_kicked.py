@@ -6,12 +6,12 @@ from typing import Any
 from torch import Tensor
 
 from metameric._core.errors import InputError
-from metameric._core.random import STARTS_APART, normal
+from metameric._core.random import normal
 from metameric._core.tensors import rows, spread
 from metameric._core.types import Number
 from metameric._solve._loop import Renew, Run
 from metameric._solve._observe import Observer
-from metameric._solve._stop import Plateau, Rough, Stop
+from metameric._solve._stop import Early, Plateau, Stop
 from metameric._synthesis._renewed import Renewed
 from metameric._synthesis._result import SynthesisResult
 
@@ -65,7 +65,7 @@ class Kicked(Renewed):
 
     def _minimise(self, max_iter: int, store_progress: bool | int | None, stop: Stop, *rest: Any) -> SynthesisResult:
         if self._kicks:
-            stop = Rough(ROUGH, stop, self._kicks + 1)
+            stop = stop | Early(ROUGH, self._kicks + 1)
         return super()._minimise(max_iter, store_progress, stop, *rest)
 
     def _renewal(self) -> Renew | None:
@@ -79,10 +79,8 @@ class Kicked(Renewed):
         index, best, climbs = ended[again], best[again], climbs[again]
         if index.numel() == 0:
             return index, best
-        seeds = self._seeds or []
-        fresh = [seeds[i] + STARTS_APART * (n + 1) for i, n in zip(index.tolist(), climbs.tolist(), strict=True)]
         size = self._kick_size * rows(best).std(1, correction=0) * (climbs < self._kicks)
-        return index, best + spread(size, best) * normal(fresh, best)
+        return index, best + spread(size, best) * normal(self._further_seeds(index, climbs + 1), best)
 
     def _merit(self, run: Run, index: Tensor | None = None) -> Tensor:
         return -(run.point.total if index is None else run.point.total[index])

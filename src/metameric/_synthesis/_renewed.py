@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from metameric._core.random import STARTS_APART
 from metameric._core.tensors import spread
 from metameric._solve._loop import Run
 from metameric._synthesis._synthesis import Synthesis
@@ -42,6 +43,11 @@ class Renewed(Synthesis):
         if self._kept is None or self._kept_merit is None:
             return run.x, merit
         return _better(run.x, merit, self._kept, self._kept_merit)
+
+    def _further_seeds(self, index: Tensor, starts: Tensor) -> list[int]:
+        """Return the seeds with which some problems begin again, after so many starts each."""
+        seeds = self._seeds or []
+        return [seeds[i] + STARTS_APART * n for i, n in zip(index.tolist(), starts.tolist(), strict=True)]
 
     @property
     def _stimulus(self) -> Tensor:

@@ -13,33 +13,16 @@ from metameric._solve._redraw import Redraw
 from metameric._solve._sphere import ContrastSphere
 from metameric._solve._stop import Below, Never
 from metameric._solve._trace import Trace
+from valleys import rosenbrock, start
 
 
-class Valley:
-    """Each problem a curved valley of its own steepness."""
-
-    def __init__(self, steepness):
-        self.steepness = steepness
-
-    def __call__(self, x):
-        valley = self.steepness * ((x[:, 1:] - x[:, :-1] ** 2) ** 2).sum(1)
-        return Terms(valley + ((1 - x[:, :-1]) ** 2).sum(1), {"valley": valley})
-
-    def rows(self, index):
-        return Valley(self.steepness[index])
-
-
-def valleys():
-    return Valley(torch.tensor([100.0, 10.0, 50.0], dtype=torch.float64))
-
-
-def start(batch=3, n=8):
-    return torch.randn(batch, n, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+def options(n):
+    return {"solver": LBFGS(), "stop": Never(), "max_iter": n}
 
 
 def test_runs_in_other_threads_leave_signals_alone():
     runs = []
-    thread = threading.Thread(target=lambda: runs.append(minimise(valleys(), start(), **options(3))))
+    thread = threading.Thread(target=lambda: runs.append(minimise(rosenbrock(), start(), **options(3))))
     thread.start()
     thread.join()
     assert runs[0].iteration == 3
@@ -47,11 +30,7 @@ def test_runs_in_other_threads_leave_signals_alone():
 
 def test_a_run_needs_a_beginning():
     with pytest.raises(TypeError, match="needs a starting point x0 or a run"):
-        minimise(valleys(), **options(3))
-
-
-def options(n):
-    return {"solver": LBFGS(), "stop": Never(), "max_iter": n}
+        minimise(rosenbrock(), **options(3))
 
 
 def test_the_bar_shows_how_far_the_run_has_come(monkeypatch):
@@ -73,7 +52,7 @@ def test_the_bar_shows_how_far_the_run_has_come(monkeypatch):
     monkeypatch.setattr("metameric._solve._observe.tqdm", Bar)
     now = [100.0]
     monkeypatch.setattr("metameric._solve._observe.time.monotonic", lambda: now[0])
-    bar, run = ProgressBar("method", ("total", "nothing")), minimise(valleys(), start(), **options(2))
+    bar, run = ProgressBar("method", ("total", "nothing")), minimise(rosenbrock(), start(), **options(2))
     bar.start(run, 12)
     assert shown.pop(0)["total"] == 10
     for seconds, iteration in ((0.0, 3), (0.05, 4), (0.15, 6)):
@@ -156,7 +135,7 @@ def test_problems_begin_again_at_once_and_forget_what_they_learnt():
         again = ended[run.trace.last("changes")[ended] == 0]
         return again, torch.full((len(again), 8), 0.5, dtype=torch.float64) + again[:, None]
 
-    run = minimise(valleys(), start(), solver=LBFGS(), stop=Below("total", 1e-3), max_iter=200, renew=renew)
+    run = minimise(rosenbrock(), start(), solver=LBFGS(), stop=Below("total", 1e-3), max_iter=200, renew=renew)
     # Every end is shown once, and a problem that has begun again moves as one that begins there.
     assert all(len(set(which)) == len(which) for _, which in asked)
     ends = [i for _, which in asked for i in which]
@@ -164,7 +143,7 @@ def test_problems_begin_again_at_once_and_forget_what_they_learnt():
     assert [ends.count(i) for i in range(3)] == (changes + 1).tolist()
     for i in range(3):
         alone = minimise(
-            valleys().rows(torch.tensor([i])),
+            rosenbrock().rows(torch.tensor([i])),
             torch.full((1, 8), 0.5 + i, dtype=torch.float64),
             solver=LBFGS(),
             stop=Below("total", 1e-3),

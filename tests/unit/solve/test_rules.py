@@ -5,7 +5,7 @@ import torch
 
 from metameric._solve._coarse_to_fine import CoarseToFine
 from metameric._solve._status import Status
-from metameric._solve._stop import Below, Plateau, Rough
+from metameric._solve._stop import Below, Early, Plateau
 from metameric._solve._trace import Trace
 
 STALLED = Status.STALLED.code
@@ -39,7 +39,7 @@ def test_a_plateau_is_a_small_fall_relative_to_the_value(totals, flat):
 
 
 def test_starts_that_are_not_the_last_end_by_the_rough_rule_too():
-    rule = Rough(Plateau(0.1, 1), Below("total", 1.0), 2)
+    rule = Below("total", 1.0) | Early(Plateau(0.1, 1), 2)
     for changes, code in ((0, STALLED), (1, STALLED), (2, 0), (3, 0)):
         assert rule(trace_of([5.0, 4.9], changes=[changes] * 2)).tolist() == [code]
         assert rule(trace_of([5.0, 3.0], changes=[changes] * 2)).tolist() == [0]
