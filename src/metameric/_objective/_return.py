@@ -48,6 +48,7 @@ class _Visit:
         with torch.enable_grad():
             self._graph = contest.reference_value(self._x)
         self.value = self._graph.detach()
+        (self.excess,) = on_host((self.value / contest.level).log())
 
     def landed(self) -> Landed:
         (normal,) = torch.autograd.grad(self._graph.sum(), self._x)
@@ -60,7 +61,8 @@ class Return:
 
     The search is a secant search on logarithms, exact after one step for metrics that grow with a power of the
     distance. `power` is the first guess of that power, (batch,). Pixels at a bound keep their value as long as the
-    others suffice.
+    others suffice. A search ends where a step leaves more of the excess than the part `patience`: the pixels that are
+    free to move will soon be at their bounds.
     """
 
     power: Tensor
@@ -69,6 +71,7 @@ class Return:
     tolerance: float = 3e-4
     max_evaluations: int = 12
     margin: float = 0.005
+    patience: float = 0.6
 
     def freedom(self, x: Tensor) -> Tensor:
         """Return how freely pixels move: 0 at a bound, growing to 1 within a fraction `margin` of the range of it.
@@ -92,37 +95,46 @@ class Return:
     def __call__(self, contest: Contest, x: Tensor) -> Landed:
         """Return stimuli on the level set; where there are none on the ray, a problem comes back off the level."""
         x = x.detach().clamp(self.low, self.high)
-        found, done = self._search(contest, x, self.freedom(x))
+        found, done, first = self._search(contest, x, self.freedom(x))
         if done.all():
             return found
         again = torch.from_numpy(np.flatnonzero(~done)).to(x.device)
         part, start = contest.rows(again), x[again]
-        second, reached = self.rows(again)._search(part, start, torch.ones_like(start))
+        second, reached, _ = self.rows(again)._search(part, start, torch.ones_like(start), first[~done])
         lost = torch.from_numpy(np.flatnonzero(~reached)).to(x.device)
         if lost.numel():
             second = second.put(lost, Landed.at(part.rows(lost), start[lost]))
         return found.put(again, second)
 
-    def _search(self, contest: Contest, x: Tensor, freedom: Tensor) -> tuple[Landed, Flags]:
-        """Search along the rays, moving pixels as freely as given; return the stimuli and where the level was met."""
+    def _search(
+        self, contest: Contest, x: Tensor, freedom: Tensor, known: Numbers | None = None
+    ) -> tuple[Landed, Flags, Numbers]:
+        """Search along the rays, moving pixels as freely as given.
+
+        `known` is by how much the metric exceeds its level at the start, as a logarithm, where an earlier search found
+        it, and did not end there. Return the stimuli, where the level was met, and that excess.
+        """
         found = Landed(x, contest.level, torch.zeros_like(x))
         # What is one number per problem is worked out on the host.
-        step = _Secant(on_host(self.power)[0])
+        step = _Secant(on_host(self.power)[0], self.patience)
         pending = np.arange(x.shape[0])
         done = np.zeros(x.shape[0], dtype=bool)
         part, trial = contest, x
-        for _ in range(self.max_evaluations):
+        visited: _Visit | None = None
+        if known is None:
             visited = _Visit(part, trial)
-            (excess,) = on_host((visited.value / part.level).log())
+            known = visited.excess
+        excess = known
+        for evaluations in range(1, self.max_evaluations + 1):
             near = abs(excess) <= self.tolerance
-            if near.any():
+            if visited is not None and near.any():
                 # The evaluation that meets the level is also the one that is differentiated.
                 met, which = (torch.from_numpy(i).to(x.device) for i in (pending[near], np.flatnonzero(near)))
                 found = found.put(met, visited.landed().take(which))
                 done[pending[near]] = True
             go_on = ~near & np.isfinite(excess) & ~step.leads_away(pending, excess)
             pending = pending[go_on]
-            if len(pending) == 0:
+            if len(pending) == 0 or evaluations == self.max_evaluations:
                 break
             scale = torch.from_numpy(step(pending, excess[go_on])).to(x)
             index = torch.from_numpy(pending).to(x.device)
@@ -130,7 +142,9 @@ class Return:
             start = entries(x, index)
             way = (start - part.image).mul_(entries(freedom, index)).mul_(spread(scale - 1, x))
             trial = way.add_(start).clamp_(self.low, self.high)
-        return found, done
+            visited = _Visit(part, trial)
+            excess = visited.excess
+        return found, done, known
 
 
 def scaled_to(contest: Contest, start: Tensor, value: Number | Tensor, bounds: tuple[float, float]) -> Tensor:
@@ -139,7 +153,7 @@ def scaled_to(contest: Contest, start: Tensor, value: Number | Tensor, bounds: t
     if not bool((level > 0).all()):
         raise InputError(f"reference_value is {value}; expected more than 0.")
     contest = replace(contest, level=level)
-    scaled = Return(growth(contest, start), *bounds, tolerance=1e-5)(contest, start).x
+    scaled = Return(growth(contest, start), *bounds, tolerance=1e-5, patience=1.0)(contest, start).x
     with torch.no_grad():
         off = (contest.reference_value(scaled) / level - 1).abs()
     if not bool((off <= TOLERANCE).all()):
@@ -157,16 +171,17 @@ _LEAST, _MOST = 0.05, 50
 class _Secant:
     """Search for the scale at which a metric has its level, both as logarithms, per problem."""
 
-    def __init__(self, power: Numbers) -> None:
-        self.slope = power
+    def __init__(self, power: Numbers, patience: float) -> None:
+        self.slope, self.patience = power, patience
         self.at = np.zeros_like(power)
         self.before, self.excess = np.full_like(power, np.nan), np.full_like(power, np.nan)
         self.low, self.high = np.full_like(power, -np.inf), np.full_like(power, np.inf)
 
     def leads_away(self, i: Indices, excess: Numbers) -> Flags:
-        """Return where scaling has brought the metric no nearer and its level is not between two scales either."""
+        """Return where scaling brought the metric hardly nearer and its level is not between two scales either."""
         enclosed = np.isfinite(self.low[i]) & np.isfinite(self.high[i])
-        return (abs(excess) >= abs(self.excess[i])) & ((excess > 0) == (self.excess[i] > 0)) & ~enclosed
+        slow = abs(excess) >= self.patience * abs(self.excess[i])
+        return slow & ((excess > 0) == (self.excess[i] > 0)) & ~enclosed
 
     def __call__(self, i: Indices, excess: Numbers) -> Numbers:
         """Take in the excess found at the last scale of the problems `i`, and return the scale to try next."""

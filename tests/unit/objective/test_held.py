@@ -247,3 +247,25 @@ def test_a_penalty_is_added_where_a_metric_is_held() -> None:
     fined = replace(held, penalty=lambda x: x.square().sum(), penalty_lambda=0.3)
     more = fined(start).total - held(start).total
     torch.testing.assert_close(more, 0.3 * start.square().sum(1))
+
+
+def test_a_way_back_that_hardly_helps_is_given_up_soon_and_the_next_one_starts_from_what_is_known() -> None:
+    """One free pixel of five: its way back ends at the image, long before the level is met."""
+    held, start = make(fourth_power, 0.0, 1.0)
+    away = torch.ones_like(start)
+    away[:, 4] = 0.7
+    counts = []
+    for patience in (0.6, 1.0):
+        seen: list[Tensor] = []
+
+        def counted(x: Tensor, y: Tensor, seen: list[Tensor] = seen) -> Tensor:
+            seen.append(x.detach().clone())
+            return fourth_power(x, y)
+
+        counted.each = counted
+        contest = replace(held.contest, metrics=(held.contest.metrics[0], counted))
+        placed = replace(held, contest=contest, back=replace(held.back, patience=patience)).place(away)
+        torch.testing.assert_close(fourth_power(placed, held.contest.image), held.contest.level, rtol=1e-10, atol=0)
+        assert sum(torch.equal(x, away) for x in seen) == 1
+        counts.append(len(seen))
+    assert counts[0] < counts[1]
