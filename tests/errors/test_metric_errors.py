@@ -54,6 +54,20 @@ def test_another_range_is_warned_of(name):
         getattr(metric, name)(IMAGE * 255, IMAGE)
 
 
+def test_another_range_is_warned_of_by_the_map():
+    with pytest.warns(UserWarning, match="ssim_map: image values run from 1.5 to 1.5"):
+        process.ssim_map(IMAGE, 3 * IMAGE)
+
+
+def test_an_image_is_looked_at_though_the_other_is_not():
+    with pytest.warns(UserWarning, match="ssim: image values run from 127.5 to 127.5"):
+        metric.ssim((IMAGE * 255).requires_grad_(), IMAGE * 255)
+
+
+def test_single_planes_have_a_mean_squared_error():
+    assert float(metric.mse(IMAGE[0, 0], IMAGE[0, 0] + 0.5)) == 0.25
+
+
 def test_an_image_under_synthesis_is_not_looked_at():
     metric.ssim((IMAGE * 255).requires_grad_(), IMAGE)
     metric.ssim(IMAGE * 1.01 + 0.5, IMAGE)

@@ -59,6 +59,8 @@ CASES = {
         "torch.int64; expected floats",
     ),
     "noise": (lambda: process.add_noise(IMAGE, -1), InputError, "noise_mse is -1"),
+    "one noise of several": (lambda: process.add_noise(IMAGE, [1.0, -1.0]), InputError, r"noise_mse is \[1.0, -1.0\]"),
+    "endless noise": (lambda: process.add_noise(IMAGE, [1.0, float("inf")]), InputError, "noise_mse is .*inf"),
     "noise batch": (
         lambda: process.add_noise(IMAGE.expand(3, 1, 8, 8), [1, 2]),
         InputError,
@@ -68,8 +70,10 @@ CASES = {
     "lags": (lambda: process.autocorrelation(torch.zeros(8)), InputError, r"shape \(8,\)"),
     "complex lags": (lambda: process.autocorrelation(IMAGE + 0j), InputTypeError, "complex64; expected real"),
     "crop type": (lambda: process.center_crop(IMAGE, 2.0), InputTypeError, "output_size is 2.0"),
+    "crop of a row": (lambda: process.center_crop(torch.zeros(8), 2), InputError, r"x of shape \(8,\)"),
     "crop size": (lambda: process.center_crop(IMAGE, 9), InputError, "output_size is 9"),
     "factor": (lambda: process.expand(IMAGE, 1), InputError, "factor is 1; expected a number above 1"),
+    "larger row": (lambda: process.expand(torch.zeros(8), 2), InputError, r"x has shape \(8,\)"),
     "part pixels": (lambda: process.shrink(IMAGE, 3), InputError, "8 x 8 pixels into 2.66667 x 2.66667"),
     "amplitude": (lambda: process.polar_to_rectangular(IMAGE - 1, IMAGE), InputError, "amplitude goes down to -1"),
     "amplitude type": (
@@ -78,6 +82,11 @@ CASES = {
         "amplitude is torch.complex64",
     ),
     "bands": (lambda: process.polar_to_rectangular_dict({0: IMAGE}, {}), InputError, r"same bands: \['0'\]"),
+    "gain bands": (
+        lambda: process.local_gain_release_dict({0: IMAGE}, {0: IMAGE, 1: IMAGE}),
+        InputError,
+        r"same bands: \['1'\]",
+    ),
     "norm": (lambda: process.local_gain_release(IMAGE, IMAGE), InputError, r"expected \(1, 1, 4, 4\)"),
     "no scales": (lambda: process.LaplacianPyramid(0), InputError, "n_scales is 0"),
     "many scales": (lambda: process.LaplacianPyramid(5)(IMAGE), InputError, "too small for 5 scales.*at least 17 x 17"),

@@ -154,6 +154,7 @@ def test_dtype_is_kept(dtype, n):
         ((1, 1, 9, 9), (3, 3), {"method": "fft"}, "method is 'fft'; expected 'auto'"),
         ((1, 3, 9, 9), (2, 3, 3), {}, "do not match; expected a kernel"),
         ((1, 3, 9, 9), (3, 1, 3, 3), {}, "do not match"),
+        ((1, 1, 9, 9), (2, 2, 3, 3), {}, "do not match"),
         ((9, 9), (2, 3, 3), {}, "do not match"),
     ],
 )

@@ -161,6 +161,17 @@ def test_filters_are_the_impulse_responses(is_complex):
     assert torch.allclose(spectrum, fourier[0], atol=1e-12)
 
 
+@pytest.mark.parametrize("order", [1, 2, 3, 4, 5])
+def test_filters_are_directional_derivatives(order):
+    """Of the n-th order: (i k)^n at a frequency k along the direction, up to the sign that all orders share."""
+    pyramid = Pyramid((32, 32), height=1, order=order)
+    first = pyramid.filters("fourier")[0][0]
+    along = first[16, 16 + 10]
+    expected = (-1j) ** order
+    assert abs(along / abs(along) - expected) < 1e-12
+    assert abs(first[16, 16 - 10] / abs(along) - expected.conjugate()) < 1e-12
+
+
 def test_description_agrees_with_the_filters():
     pyramid = Pyramid((256, 256), order=3, is_complex=True)
     bands = pyramid.describe_bands()
@@ -310,6 +321,8 @@ def test_bad_calls(image):
         pyramid.recon_pyr(coefficients, levels="residual_lowpass")
     with pytest.raises(InputError, match="bands"):
         pyramid.recon_pyr(coefficients, bands=[4])
+    with pytest.raises(InputTypeError, match="bands"):
+        pyramid.recon_pyr(coefficients, bands="first")
     with pytest.raises(InputError, match="scales=None"):
         pyramid.recon_pyr(pyramid(image, scales=[0]))
     with pytest.raises(InputError, match="domain"):
