@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -17,6 +18,9 @@ from metameric._core.linear import constants
 # Few rows waste little on the corners of the band, many keep the processor busy. Of 8, 16 and 32 this is the fastest or
 # within 5 % of it for kernels of 5 to 101 samples on 64 to 1024, on one CPU core.
 BLOCK = 16
+
+
+Ints = npt.NDArray[np.int64]
 
 
 class Profile(NamedTuple):
@@ -41,13 +45,14 @@ class Profile(NamedTuple):
 
 
 class Strip(NamedTuple):
-    """The blocks of a banded matrix; the first one meets the samples from `start` on, each other `rows` further.
+    """The blocks of a banded matrix; the first one meets the samples from `start` on, each other `step` further.
 
     The last block may have more rows than the matrix, which has `n_out`.
     """
 
     blocks: Float[Tensor, "block rows columns"]
     start: int
+    step: int
     n_out: int
 
     @property
@@ -62,7 +67,7 @@ class Strip(NamedTuple):
         neighbouring rows, where their weights are zero: before the first and after the last row must be numbers, too.
         """
         n_blocks, rows, columns = self.blocks.shape
-        windows = x.as_strided((n_blocks, columns, out.shape[-1]), (rows, 1, width), offset + self.start)
+        windows = x.as_strided((n_blocks, columns, out.shape[-1]), (self.step, 1, width), offset + self.start)
         out.view(n_blocks, rows, -1).baddbmm_(self.blocks, windows, beta=0 if fresh else 1, alpha=weight)
 
 
@@ -83,7 +88,18 @@ def strip(n: int, profile: Profile, pad_mode: str | None, transposed: bool, dtyp
     blocks = np.zeros((whole_blocks(n_out) // n_rows, n_rows, width))
     np.add.at(blocks, (rows // n_rows, rows % n_rows, columns - rows // n_rows * n_rows - start), taps)
     with constants():
-        return Strip(torch.from_numpy(blocks).to(dtype), start, n_out)
+        return Strip(torch.from_numpy(blocks).to(dtype), start, n_rows, n_out)
+
+
+def cut(rows: Ints, columns: Ints, values: np.ndarray, n_out: int, step: int, dtype: torch.dtype) -> Strip:
+    """Cut a matrix of `n_out` rows, given by its entries, along a diagonal that goes `step` columns a block."""
+    block = rows // BLOCK
+    place = columns - block * step
+    start = int(place.min())
+    blocks = np.zeros((whole_blocks(n_out) // BLOCK, BLOCK, int(place.max()) - start + 1))
+    np.add.at(blocks, (block, rows % BLOCK, place - start), values)
+    with constants():
+        return Strip(torch.from_numpy(blocks).to(dtype), start, step, n_out)
 
 
 def banded_products(
@@ -101,6 +117,11 @@ def banded_products(
         along.add_product(given, along.margin, width, turned, 1.0, fresh=True)
         down.add_product(half, down.margin, height, result, 1.0, fresh=True)
     return out[:, : down.n_out].reshape(*x.shape[:-2], down.n_out, along.n_out)
+
+
+def is_filtered_by_strips(x: Tensor) -> bool:
+    """Tell whether products with banded matrices may pay: on other devices, and for other numbers, they do not."""
+    return x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
 
 
 def line(like: Tensor, n: int, margin: int) -> Tensor:
@@ -122,12 +143,17 @@ def whole_blocks(n: int) -> int:
     return -(-n // BLOCK) * BLOCK
 
 
+def reflected(position: Ints, n: int) -> Ints:
+    """Return which of `n` samples is found at positions beyond the ends, where they are reflected."""
+    return np.abs((position + n - 1) % (2 * n - 2) - (n - 1)) if n > 1 else 0 * position
+
+
 def _entries(n: int, profile: Profile, pad_mode: str | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows, columns and values of the matrix that filters an axis of `n` samples; those of equal place add up."""
     pads = (profile.before, len(profile.taps) - 1 - profile.before) if pad_mode else (0, 0)
     position = np.arange(-pads[0], n + pads[1])
     if pad_mode == "reflect":
-        samples = np.abs((position + n - 1) % (2 * n - 2) - (n - 1)) if n > 1 else 0 * position
+        samples = reflected(position, n)
     elif pad_mode == "replicate":
         samples = position.clip(0, n - 1)
     else:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Num
@@ -12,6 +13,15 @@ from torch import Tensor
 
 from metameric._core.errors import InputError
 from metameric._core.linear import constants, linear_map
+from metameric.process._banded import (
+    BLOCK,
+    Ints,
+    Strip,
+    banded_products,
+    cut,
+    is_filtered_by_strips,
+    reflected,
+)
 from metameric.process._filters import named_filter
 from metameric.process._padding import fold, pad
 from metameric.process._resample import Pair, Signal, check_odd, check_padding, check_plane, enlargement
@@ -113,6 +123,8 @@ def halving(image: Tensor, taps: Taps) -> Resampling:
     check_padding(image, pads, "reflect")
     if _is_small(image, image.shape[-2:]):
         return _products(*(_halving(n, taps, image.dtype, image.device) for n in image.shape[-2:]))
+    if is_filtered_by_strips(image):
+        return _by_strips([_halving_strips(n, taps, image.dtype) for n in image.shape[-2:]])
     down, along = column_stencil(taps, 2), row_stencil(taps, 2)
     height, width = (n + sum(p) for n, p in zip(image.shape[-2:], pads, strict=True))
     half = -(-image.shape[-2] // 2)
@@ -138,6 +150,9 @@ def doubling(image: Tensor, odd: Pair, taps: Taps) -> Resampling:
     if _is_small(image, (rows.length, columns.length)):
         sizes = zip(image.shape[-2:], odd, strict=True)
         return _products(*(_doubling(n, o, taps, image.dtype, image.device) for n, o in sizes))
+    if is_filtered_by_strips(image):
+        sizes = zip(image.shape[-2:], odd, strict=True)
+        return _by_strips([_doubling_strips(n, o, taps, image.dtype) for n, o in sizes])
     padded = [n + sum(p) for n, p in zip(image.shape[-2:], pads, strict=True)]
     height, width = (2 * (n - 1) + len(taps) for n in padded)
     down, right = column_stencil(taps, 2), row_stencil(taps, 2)
@@ -156,6 +171,12 @@ def doubling(image: Tensor, odd: Pair, taps: Taps) -> Resampling:
 def _products(rows: Tensor, columns: Tensor) -> Resampling:
     """Multiply columns and rows of images by matrices."""
     return Resampling(lambda x: rows @ (x @ columns.mT), lambda y: rows.mT @ (y @ columns))
+
+
+def _by_strips(axes: Sequence[tuple[Strip, Strip]]) -> Resampling:
+    """Multiply columns and rows of images by banded matrices; each comes with its transpose."""
+    (down, back_down), (along, back_along) = axes
+    return Resampling(lambda x: banded_products(x, down, along), lambda y: banded_products(y, back_down, back_along))
 
 
 def _embed(y: Tensor, dim: int, start: int, length: int) -> Tensor:
@@ -188,3 +209,32 @@ def _doubling(n: int, odd: int, taps: Taps, dtype: torch.dtype, device: torch.de
         padded = pad(torch.eye(n, dtype=torch.float64), (plan.pads, (0, 0)), "reflect")
         tall = scatter(padded, column_stencil(taps, 2), (2 * (padded.shape[-2] - 1) + len(taps), n))
         return tall.narrow(-2, plan.start, plan.length).to(dtype=dtype, device=device)
+
+
+@lru_cache(maxsize=256)
+def _halving_strips(n: int, taps: Taps, dtype: torch.dtype) -> tuple[Strip, Strip]:
+    """As `_halving`, cut into blocks, and the transpose."""
+    half = -(-n // 2)
+    meets = 2 * np.arange(half)[:, None] + np.arange(len(taps)) - (len(taps) - 1) // 2
+    rows, values = np.indices(meets.shape)[0], np.broadcast_to(taps, meets.shape)
+    return _both(rows, reflected(meets, n), values, (half, n), 2 * BLOCK, dtype)
+
+
+@lru_cache(maxsize=256)
+def _doubling_strips(n: int, odd: int, taps: Taps, dtype: torch.dtype) -> tuple[Strip, Strip]:
+    """As `_doubling`, cut into blocks, and the transpose."""
+    plan = enlargement(n, odd, len(taps))
+    padded, tap = np.indices((n + sum(plan.pads), len(taps)))
+    rows = 2 * padded + tap - plan.start
+    inside = (rows >= 0) & (rows < plan.length)
+    entries = rows, reflected(padded - plan.pads[0], n), np.broadcast_to(taps, rows.shape)
+    rows, columns, values = (part[inside] for part in entries)
+    return _both(rows, columns, values, (plan.length, n), BLOCK // 2, dtype)
+
+
+def _both(
+    rows: Ints, columns: Ints, values: np.ndarray, size: Sequence[int], step: int, dtype: torch.dtype
+) -> tuple[Strip, Strip]:
+    """Cut a matrix of some size, and its transpose."""
+    there = cut(rows, columns, values, size[0], step, dtype)
+    return there, cut(columns, rows, values, size[1], BLOCK**2 // step, dtype)

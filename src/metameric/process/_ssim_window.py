@@ -9,7 +9,7 @@ from torch import Tensor
 
 from metameric._core.errors import InputError
 from metameric._core.linear import linear_map
-from metameric.process._banded import Profile, Strip, banded_products, strip
+from metameric.process._banded import Profile, Strip, banded_products, is_filtered_by_strips, strip
 from metameric.process._filters import circular_gaussian2d
 from metameric.process._padding import PAD_MODES, Pads, fold, pad
 from metameric.process._stencil import Stencil, column_stencil, gather, row_stencil, scatter
@@ -79,8 +79,7 @@ def _is_large(x: Tensor) -> bool:
 
     Images that large always have the window of the usual size.
     """
-    plain = type(x) is Tensor and x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
-    return plain and min(x.shape[-2:]) >= LARGE_PLANE
+    return type(x) is Tensor and is_filtered_by_strips(x) and min(x.shape[-2:]) >= LARGE_PLANE
 
 
 @lru_cache(maxsize=16)

@@ -14,9 +14,10 @@ def rand(*shape: int) -> torch.Tensor:
     return torch.rand(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(sum(shape)))
 
 
-@pytest.fixture(params=["dense", "sparse"])
+@pytest.fixture(params=["dense", "banded", "shifted"])
 def way(request, monkeypatch):
     monkeypatch.setattr(_blur, "_is_small", lambda *_: request.param == "dense")
+    monkeypatch.setattr(_blur, "is_filtered_by_strips", lambda _: request.param == "banded")
     _laplacian._steps.cache_clear()
     yield request.param
     _laplacian._steps.cache_clear()

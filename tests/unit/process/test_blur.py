@@ -1,0 +1,70 @@
+"""Halving and doubling: sums of shifted views, dense and banded matrices are three ways to the same result."""
+
+import itertools
+
+import pytest
+import torch
+
+from metameric.process import _blur
+from metameric.process._filters import named_filter
+
+FILTERS = ("haar", "binom3", "binom5", "daub3", "qmf16")
+SIZES = ((130, 257), (129, 131), (301, 20))
+
+
+def adjoint_matches(resampling: _blur.Resampling, x: torch.Tensor, y: torch.Tensor) -> None:
+    torch.testing.assert_close((resampling.apply(x) * y).sum(), (x * resampling.adjoint(y)).sum())
+
+
+@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize("size", SIZES)
+def test_three_ways_to_halve(name, size, rng, monkeypatch):
+    taps = named_filter(name)
+    x = torch.rand(2, 1, *size, generator=rng, dtype=torch.float64)
+    banded = _blur.halving(x, taps)
+    monkeypatch.setattr(_blur, "is_filtered_by_strips", lambda _: False)
+    shifted = _blur.halving(x, taps)
+    monkeypatch.setattr(_blur, "_is_small", lambda *_: True)
+    dense = _blur.halving(x, taps)
+    y = torch.rand(dense.apply(x).shape, generator=rng, dtype=torch.float64)
+    for way in (banded, shifted):
+        torch.testing.assert_close(way.apply(x), dense.apply(x), rtol=0, atol=1e-13)
+        torch.testing.assert_close(way.adjoint(y), dense.adjoint(y), rtol=0, atol=1e-13)
+    adjoint_matches(dense, x, y)
+
+
+@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("odd", list(itertools.product((0, 1), (0, 1))))
+def test_three_ways_to_double(name, size, odd, rng, monkeypatch):
+    taps = named_filter(name)
+    x = torch.rand(2, 1, *size, generator=rng, dtype=torch.float64)
+    banded = _blur.doubling(x, odd, taps)
+    monkeypatch.setattr(_blur, "is_filtered_by_strips", lambda _: False)
+    shifted = _blur.doubling(x, odd, taps)
+    monkeypatch.setattr(_blur, "_is_small", lambda *_: True)
+    dense = _blur.doubling(x, odd, taps)
+    y = torch.rand(2, 1, *(2 * n - o for n, o in zip(size, odd, strict=True)), generator=rng, dtype=torch.float64)
+    for way in (banded, shifted):
+        torch.testing.assert_close(way.apply(x), dense.apply(x), rtol=0, atol=1e-13)
+        torch.testing.assert_close(way.adjoint(y), dense.adjoint(y), rtol=0, atol=1e-13)
+    adjoint_matches(dense, x, y)
+
+
+def test_large_images_are_filtered_with_banded_matrices(monkeypatch):
+    met = []
+    products = _blur.banded_products
+    monkeypatch.setattr(_blur, "banded_products", lambda *args: met.append(args[0].shape) or products(*args))
+    _blur.blur_downsample(torch.rand(1, 1, 160, 160))
+    assert met == [(1, 1, 160, 160)]
+    _blur.blur_downsample(torch.rand(1, 1, 160, 160).to(torch.bfloat16))
+    _blur.blur_downsample(torch.rand(1, 1, 128, 128))
+    assert len(met) == 1
+
+
+def test_one_broken_image_spoils_no_other(rng):
+    images = torch.rand(3, 1, 160, 160, generator=rng)
+    whole = _blur.upsample_blur(_blur.blur_downsample(images), (0, 0))
+    images[1] = torch.nan
+    broken = _blur.upsample_blur(_blur.blur_downsample(images), (0, 0))
+    assert torch.equal(broken[::2], whole[::2])
