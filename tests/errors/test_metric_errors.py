@@ -66,6 +66,8 @@ def test_an_image_is_looked_at_though_the_other_is_not():
 
 def test_single_planes_have_a_mean_squared_error():
     assert float(metric.mse(IMAGE[0, 0], IMAGE[0, 0] + 0.5)) == 0.25
+    with pytest.raises(InputError, match="256 x 256 pixels, img2 256 x 1"):
+        metric.mse(IMAGE[0, 0], IMAGE[0, 0, :, :1])
 
 
 def test_an_image_under_synthesis_is_not_looked_at():

@@ -70,6 +70,8 @@ CASES = {
     "lags": (lambda: process.autocorrelation(torch.zeros(8)), InputError, r"shape \(8,\)"),
     "complex lags": (lambda: process.autocorrelation(IMAGE + 0j), InputTypeError, "complex64; expected real"),
     "crop type": (lambda: process.center_crop(IMAGE, 2.0), InputTypeError, "output_size is 2.0"),
+    "crop of a strip": (lambda: process.center_crop(torch.zeros(8, 16), 9), InputError, "smaller of height and width"),
+    "noise for a row": (lambda: process.add_noise(torch.zeros(2), [1, 2]), InputError, r"2 values .* shape \(2,\)"),
     "crop of a row": (lambda: process.center_crop(torch.zeros(8), 2), InputError, r"x of shape \(8,\)"),
     "crop size": (lambda: process.center_crop(IMAGE, 9), InputError, "output_size is 9"),
     "factor": (lambda: process.expand(IMAGE, 1), InputError, "factor is 1; expected a number above 1"),

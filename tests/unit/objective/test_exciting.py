@@ -18,6 +18,7 @@ def test_what_a_unit_is(rng):
     torch.testing.assert_close(mm.UnitResponse(same)(maps), maps.mean((1, 2, 3)))
     means = maps.mean((2, 3))
     torch.testing.assert_close(mm.UnitResponse(same, -3, "others")(maps), means[:, 1] - means[:, [0, 2, 3]].mean(1))
+    torch.testing.assert_close(mm.UnitResponse(same, 0, "others")(maps[:, :2]), means[:, 0] - means[:, 1])
     softmax = mm.UnitResponse(same, 2, "softmax", temperature=0.5)
     torch.testing.assert_close(softmax(maps), torch.log_softmax(2 * means, 1)[:, 2])
     for layout in (means, maps.flatten(2)):
@@ -52,3 +53,4 @@ def test_distances_of_one_model_are_compared_with_the_mean_of_the_others():
     ratio = mm.DistanceRatio([lambda x: x, lambda x: 3 * x, lambda x: 9 * x], seen_by=2)
     found = ratio(torch.tensor([[1.0, 2.0]]), torch.zeros(1, 2))
     torch.testing.assert_close(found, 1.5 * torch.tensor([3.0]).log())
+    assert ratio(torch.zeros(1, 2), torch.zeros(1, 2)).item() == 0

@@ -149,9 +149,17 @@ def test_the_noise_enters_as_its_inverse_covariance():
     torch.testing.assert_close(poisson.to_dense()[0].diagonal(), (4 / (6 * x)).flatten())
 
 
+def test_what_noise_is_called():
+    assert repr(PoissonNoise(1.5, 0.1)) == "PoissonNoise(scale=1.5, floor=0.1)"
+    assert repr(CorrelatedNoise(torch.eye(3))) == "CorrelatedNoise((3, 3))"
+
+
 def test_variances_of_one_value_per_response_and_per_stimulus():
     change = torch.arange(1.0, 7).reshape(2, 3)
     assert torch.equal(AdditiveNoise(torch.tensor([4.0])).whiten(change, change), change / 4)
+    assert torch.equal(AdditiveNoise(4.0).whiten(change, change), change / 4)
+    assert torch.equal(AdditiveNoise().whiten(change, change), change)
+    assert torch.equal(PoissonNoise().whiten(change, 2 * change), change / (2 * change))
     one = torch.tensor([1.0, 2.0, 4.0])
     assert torch.equal(AdditiveNoise(one).whiten(change, change), change / one)
     each = torch.stack([one, 3 * one])

@@ -152,6 +152,8 @@ def test_trade_off_is_the_weighted_sum() -> None:
     wanted = contest.sign * optimized + 7 * (reference - level) ** 2 + 0.5 * penalty
     torch.testing.assert_close(terms.total, wanted)
     torch.testing.assert_close(terms.parts["stray"], (reference / level - 1).abs())
+    last = TradeOff(contest, 7.0, penalize_range, 0.5).rows(torch.tensor([1]))
+    torch.testing.assert_close(last(start[1:] + 1).total, wanted[1:])
 
 
 def test_landing_evaluates_the_reference_no_more_often_than_placing() -> None:
@@ -184,7 +186,8 @@ def test_a_guided_return_takes_fewer_evaluations() -> None:
     )[1]
     torch.testing.assert_close(parts["growth"], exact)
     counts = []
-    for view in (replace(held, back=held.back.expecting(torch.full((2,), 2.0).double())), held.from_point(parts)):
+    rough = replace(held, back=held.back.expecting(torch.full((2,), 2.0).double()))
+    for view in (rough, rough.from_point(parts)):
         calls = []
 
         def counted(x: Tensor, y: Tensor, calls: list[int] = calls) -> Tensor:

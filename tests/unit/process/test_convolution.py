@@ -56,9 +56,12 @@ def test_circular_kernel_larger_than_the_image():
     )
 
 
-def test_lead_dimensions_are_independent():
+@pytest.mark.parametrize("method", ["spatial", "fourier"])
+def test_lead_dimensions_are_independent(method):
     images, kernel = rand(2, 3, 4, 9, 8), rand(5, 5)
-    torch.testing.assert_close(convolve(images, kernel)[1, 2, 3], convolve(images[1, 2, 3], kernel))
+    whole = convolve(images, kernel, method=method)
+    torch.testing.assert_close(whole[1, 2, 3], convolve(images[1, 2, 3], kernel, method=method))
+    torch.testing.assert_close(whole[1, 2], convolve(images[1, 2], kernel, method=method))
 
 
 @pytest.mark.parametrize("method", ["spatial", "fourier"])

@@ -39,6 +39,7 @@ def test_one_scale_is_the_image_itself():
     assert mm.process.LaplacianPyramid().n_scales == 5
     (only,) = mm.process.LaplacianPyramid(1)(rand(1, 1, 5, 4))
     torch.testing.assert_close(only, rand(1, 1, 5, 4))
+    assert mm.process.LaplacianPyramid(1)(torch.ones(1, 1, 1, 1))[0].item() == 1
 
 
 @pytest.mark.parametrize("size", [(9, 12), (11, 9)])

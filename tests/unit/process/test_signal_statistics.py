@@ -40,6 +40,12 @@ def test_noise_is_exact_seeded_and_leaves_the_global_state_alone(dtype):
     assert torch.equal(process.add_noise(image, 0), image)
 
 
+def test_noise_is_exact_over_the_plane_and_not_row_by_row():
+    noise = process.add_noise(torch.zeros(1, 1, 16, 16), 1.0, seed=0)
+    assert float(noise.square().mean()) == pytest.approx(1)
+    assert float(noise.square().mean(-1).std()) > 0.1
+
+
 def test_autocorrelation_of_odd_sizes_against_the_definition(rng):
     x = torch.rand(5, 7, generator=rng, dtype=torch.float64)
     lags = process.autocorrelation(x)

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from metameric.process import _ssim_window
+from metameric.process._banded import Profile, banded_products, strip
 from metameric.process._ssim_window import WINDOW_SIZE, Window
 
 
@@ -25,6 +26,15 @@ def test_means_are_those_of_the_definition_however_large_the_planes(shape, dtype
     x = torch.randn(shape, generator=rng, dtype=dtype)
     (found,) = Window(WINDOW_SIZE).plain_means(x)
     torch.testing.assert_close(found, by_definition(x))
+
+
+def test_without_padding_as_many_rows_as_whole_blocks_hold(rng):
+    """26 samples and 11 taps give 16 results."""
+    x = torch.rand(26, 26, generator=rng, dtype=torch.float64)
+    taps = torch.rand(11, generator=rng, dtype=torch.float64)
+    banded = strip(26, Profile(tuple(taps.tolist()), 5), None, False, torch.float64)
+    wanted = torch.nn.functional.conv2d(x[None, None], (taps[:, None] * taps)[None, None])[0, 0]
+    torch.testing.assert_close(banded_products(x, banded, banded), wanted)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

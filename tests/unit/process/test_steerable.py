@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 
 import jaxtyping
@@ -79,6 +80,13 @@ def test_nothing_chosen_reconstructs_to_nothing(image):
     pyramid = Pyramid((32, 48))
     for scales in (None, [0], ["residual_lowpass"]):
         assert torch.equal(pyramid.recon_pyr(pyramid(image, scales=scales), levels=[]), torch.zeros_like(image))
+
+
+@pytest.mark.parametrize("shape", [(1, 16), (4, 4), (7, 90)])
+def test_images_too_small_for_bands_have_residuals_only(shape):
+    pyramid = Pyramid(shape)
+    assert pyramid.num_scales == 0
+    assert f"{shape}, height=0, order=3" in repr(pyramid)
 
 
 def test_the_most_orientations_are_sixteen(image):
@@ -172,6 +180,48 @@ def test_filters_are_directional_derivatives(order):
     assert abs(first[16, 16 - 10] / abs(along) - expected.conjugate()) < 1e-12
 
 
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_complex_filters_pass_one_side_only(order):
+    """That to which the orientation points."""
+    filters = Pyramid((32, 32), height=1, order=order, is_complex=True).filters("fourier")[0]
+    frequency = torch.arange(-16, 16, dtype=torch.float64)
+    for index, transfer in enumerate(filters):
+        turn = torch.tensor(torch.pi * index / (order + 1))
+        ahead = frequency * turn.cos() + frequency[:, None] * turn.sin()
+        assert transfer[ahead < -1e-9].abs().max() == 0
+        assert transfer[ahead > 1].abs().max() > 0.1
+
+
+@pytest.mark.parametrize("twidth", [0.5, 1, 2])
+def test_transitions_are_as_wide_as_said(twidth):
+    highpass = Pyramid((64, 64), height=1, twidth=twidth).filters("fourier")["residual_highpass"]
+    row = highpass[32, 32:].real
+    frequency = torch.arange(32) / 32
+    assert (row[frequency <= 0.5**twidth] < 1e-12).all()
+    assert (row[(frequency > 0.5**twidth)] > 0).all()
+
+
+@pytest.mark.parametrize("is_complex", [False, True])
+@pytest.mark.parametrize("downsample", [False, True])
+@pytest.mark.parametrize("tight_frame", [False, True])
+def test_every_kind_is_inverted(is_complex, downsample, tight_frame, image):
+    options = {"is_complex": is_complex, "downsample": downsample, "tight_frame": tight_frame}
+    pyramid = Pyramid((32, 48), height=2, order=2, **options)
+    torch.testing.assert_close(pyramid.recon_pyr(pyramid(image)), image, rtol=0, atol=1e-12)
+
+
+def test_reconstruction_is_its_own_directional_derivative(image):
+    pyramid = Pyramid((32, 48), height=1, order=1)
+    coefficients = pyramid(image)
+    value, slope = torch.func.jvp(
+        lambda low: pyramid.recon_pyr(OrderedDict(coefficients, residual_lowpass=low)),
+        (coefficients["residual_lowpass"],),
+        (coefficients["residual_lowpass"],),
+    )
+    torch.testing.assert_close(value, image, rtol=0, atol=1e-12)
+    torch.testing.assert_close(slope, pyramid.recon_pyr(coefficients, levels=["residual_lowpass"]))
+
+
 def test_description_agrees_with_the_filters():
     pyramid = Pyramid((256, 256), order=3, is_complex=True)
     bands = pyramid.describe_bands()
@@ -219,6 +269,7 @@ def test_description_in_degrees_of_visual_angle():
     pixels, degrees = pyramid.describe_bands()[0], pyramid.describe_bands(pixels_per_degree=20)[0]
     assert degrees.peak_frequency == pytest.approx(20 * pixels.peak_frequency)
     assert degrees.extent_along == pytest.approx(pixels.extent_along / 20)
+    assert degrees.extent_across == pytest.approx(pixels.extent_across / 20)
     assert degrees.octave_bandwidth == pixels.octave_bandwidth
     assert pixels.orientation_bandwidth == 180
 
