@@ -59,6 +59,11 @@ def test_another_range_is_warned_of_by_the_map():
         process.ssim_map(IMAGE, 3 * IMAGE)
 
 
+def test_small_images_are_warned_of_by_the_map():
+    with pytest.warns(UserWarning, match="ssim_map: images of 9 x 40 pixels"):
+        process.ssim_map(IMAGE[..., :9, :40], IMAGE[..., :9, :40])
+
+
 def test_an_image_is_looked_at_though_the_other_is_not():
     with pytest.warns(UserWarning, match="ssim: image values run from 127.5 to 127.5"):
         metric.ssim((IMAGE * 255).requires_grad_(), IMAGE * 255)

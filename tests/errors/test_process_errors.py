@@ -31,6 +31,8 @@ CASES = {
         "2 values for out_channels=3",
     ),
     "filter name": (lambda: process.blur_downsample(IMAGE, 1, "binon5"), NearestNameError, "'binon5'.*binom5"),
+    "unlike any filter": (lambda: process.blur_downsample(IMAGE, 1, "xyz"), NearestNameError, "'binom2', 'binom3'"),
+    "no taps": (lambda: process.blur_downsample(IMAGE, 1, "binom0"), NearestNameError, "'binom0'"),
     "n_scales": (lambda: process.blur_downsample(IMAGE, 0), InputError, "n_scales is 0"),
     "too often": (lambda: process.blur_downsample(IMAGE, 3), InputError, "2 x 2 pixels is too small.*at least 3 x 3"),
     "enlarge nothing": (lambda: process.upsample_blur(IMAGE[..., :1, :1], (0, 0)), InputError, "at least 2 x 2"),
@@ -78,6 +80,16 @@ CASES = {
     "larger row": (lambda: process.expand(torch.zeros(8), 2), InputError, r"x has shape \(8,\)"),
     "part pixels": (lambda: process.shrink(IMAGE, 3), InputError, "8 x 8 pixels into 2.66667 x 2.66667"),
     "amplitude": (lambda: process.polar_to_rectangular(IMAGE - 1, IMAGE), InputError, "amplitude goes down to -1"),
+    "one amplitude": (
+        lambda: process.polar_to_rectangular(torch.eye(8) - 0.5, torch.eye(8)),
+        InputError,
+        "amplitude goes down to -0.5",
+    ),
+    "odd filter": (
+        lambda: process.upsample_convolve(IMAGE, (0, 2), torch.ones(3, 3)),
+        InputError,
+        r"odd is \(0, 2\)",
+    ),
     "amplitude type": (
         lambda: process.polar_to_rectangular(IMAGE + 0j, IMAGE),
         InputTypeError,

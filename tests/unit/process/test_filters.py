@@ -38,10 +38,12 @@ def test_one_number_for_several_channels():
 
 def test_as_many_channels_as_widths():
     assert torch.equal(circular_gaussian2d(5, [1.0, 2.0], out_channels=2), circular_gaussian2d(5, [1.0, 2.0]))
+    assert torch.equal(circular_gaussian2d(5, 2.0, out_channels=1), circular_gaussian2d(5, 2.0))
     assert circular_gaussian2d(5, torch.tensor([[1.0], [2.0]]), out_channels=2).shape == (2, 1, 5, 5)
 
 
 def test_named_filters():
+    assert named_filter("binom1") == (1.0,)
     assert named_filter("binom5") == (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
     assert named_filter("haar") == named_filter("binom2") == (0.5, 0.5)
     root = math.sqrt(3)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from metameric._core.errors import InputError
 from metameric.process._convolution import convolve
 from metameric.process._separable import KEPT_SIZES, SeparableBank, Terms
 
@@ -132,6 +133,11 @@ def test_a_broken_image_spoils_no_other():
     whole = bank(images, "reflect")
     images[1] = torch.nan
     torch.testing.assert_close(bank(images, "reflect")[::2], whole[::2], rtol=0, atol=0)
+
+
+def test_an_image_too_small_for_its_reflection_is_refused():
+    with pytest.raises(InputError, match="too small for a kernel of 9 x 9"):
+        SeparableBank(terms(1, 9, 9), torch.float64)(rand(1, 1, 4, 20), "reflect")
 
 
 def test_negligible_taps_are_cut_off():

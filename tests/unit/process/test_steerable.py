@@ -162,6 +162,7 @@ def test_filters_are_the_impulse_responses(is_complex):
     impulse[16, 16] = 1
     filters, responses = pyramid.filters("spatial"), pyramid(impulse)
     for name in filters:
+        assert filters[name].shape == responses[name].shape
         growth = 2.0 ** (name if isinstance(name, int) else 3 if name == "residual_lowpass" else 0)
         assert torch.allclose(growth * filters[name], responses[name], atol=1e-12)
     fourier = pyramid.filters("fourier")
@@ -208,6 +209,24 @@ def test_every_kind_is_inverted(is_complex, downsample, tight_frame, image):
     options = {"is_complex": is_complex, "downsample": downsample, "tight_frame": tight_frame}
     pyramid = Pyramid((32, 48), height=2, order=2, **options)
     torch.testing.assert_close(pyramid.recon_pyr(pyramid(image)), image, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("downsample", [False, True])
+def test_gradient_of_the_reconstruction(downsample, rng):
+    pyramid = Pyramid((16, 16), height=2, order=1, tight_frame=False, downsample=downsample)
+    coefficients = pyramid(torch.rand(1, 1, 16, 16, generator=rng, dtype=torch.float64))
+
+    def reconstruct(*values):
+        return pyramid.recon_pyr(OrderedDict(zip(coefficients, values, strict=True)))
+
+    probe = torch.rand(1, 1, 16, 16, generator=rng, dtype=torch.float64)
+    inputs = [value.clone().requires_grad_() for value in coefficients.values()]
+    gradients = torch.autograd.grad((reconstruct(*inputs) * probe).sum(), inputs)
+    # The map is linear: along any direction the gradient tells the difference.
+    for k, gradient in enumerate(gradients):
+        direction = torch.rand(gradient.shape, generator=rng, dtype=torch.float64)
+        alone = [direction if i == k else torch.zeros_like(value) for i, value in enumerate(inputs)]
+        torch.testing.assert_close((gradient * direction).sum(), (reconstruct(*alone) * probe).sum())
 
 
 def test_reconstruction_is_its_own_directional_derivative(image):

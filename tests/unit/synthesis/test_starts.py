@@ -24,6 +24,15 @@ def spectrum(x):
     return torch.fft.fft2(x.double()).abs()
 
 
+@pytest.mark.parametrize("shape", [(2, 64), (2, 16, 16)])
+def test_sounds_and_planes_have_random_phases_too(shape, rng):
+    sound = torch.rand(shape, generator=rng)
+    other = random_phase(sound, [0, 1])
+    dims = tuple(range(min(2, len(shape) - 1), len(shape)))
+    torch.testing.assert_close(torch.fft.fftn(other, dim=dims).abs(), torch.fft.fftn(sound, dim=dims).abs())
+    assert not torch.allclose(other, sound, atol=0.1)
+
+
 def test_random_phase_keeps_the_spectrum_and_nothing_else(image, dtype):
     image = image.to(dtype)
     other = random_phase(image, [3])
