@@ -157,7 +157,8 @@ def test_what_noise_is_called():
 def test_variances_of_one_value_per_response_and_per_stimulus():
     change = torch.arange(1.0, 7).reshape(2, 3)
     assert torch.equal(AdditiveNoise(torch.tensor([4.0])).whiten(change, change), change / 4)
-    assert torch.equal(AdditiveNoise(4.0).whiten(change, change), change / 4)
+    for variance in (2.0, 4.0):
+        assert torch.equal(AdditiveNoise(variance).whiten(change, change), change / variance)
     assert torch.equal(AdditiveNoise().whiten(change, change), change)
     assert torch.equal(PoissonNoise().whiten(change, 2 * change), change / (2 * change))
     one = torch.tensor([1.0, 2.0, 4.0])
