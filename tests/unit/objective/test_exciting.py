@@ -21,6 +21,7 @@ def test_what_a_unit_is(rng):
     torch.testing.assert_close(mm.UnitResponse(same, 0, "others")(maps[:, :2]), means[:, 0] - means[:, 1])
     softmax = mm.UnitResponse(same, 2, "softmax", temperature=0.5)
     torch.testing.assert_close(softmax(maps), torch.log_softmax(2 * means, 1)[:, 2])
+    torch.testing.assert_close(mm.UnitResponse(same, 2, "softmax")(maps), torch.log_softmax(means, 1)[:, 2])
     for layout in (means, maps.flatten(2)):
         torch.testing.assert_close(mm.UnitResponse(same, 1, "others")(layout), mm.UnitResponse(same, 1, "others")(maps))
 

@@ -182,8 +182,14 @@ def test_noise_that_does_not_suit_is_refused():
         FisherInformation(lambda x: x, x, CorrelatedNoise(torch.eye(4)))
     with pytest.raises(InputError, match="positive definite"):
         CorrelatedNoise(-torch.eye(4))
-    with pytest.raises(InputError, match=r"expected \(response, response\)"):
-        CorrelatedNoise(torch.ones(4))
+    for covariance in (torch.ones(4), torch.ones(2, 3)):
+        with pytest.raises(InputError, match=r"expected \(response, response\)"):
+            CorrelatedNoise(covariance)
+    with pytest.raises(InputError, match="values of zero or below"):
+        AdditiveNoise(torch.tensor([1.0, 0.0]))
+    for n in (2, 9):
+        with pytest.raises(InputError, match="for 3 responses per stimulus"):
+            AdditiveNoise(torch.ones(n)).whiten(torch.ones(2, 3), torch.ones(2, 3))
     with pytest.raises(InputError, match="above zero"):
         AdditiveNoise(0.0)
     with pytest.raises(InputError, match="expected scale above 0"):

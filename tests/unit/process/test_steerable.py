@@ -120,6 +120,7 @@ def test_steering_to_a_new_orientation_is_a_directional_derivative():
 def test_packing_is_invertible(image, split_complex, is_complex, order):
     pyramid = Pyramid((32, 48), order=order, is_complex=is_complex, downsample=False)
     coefficients = pyramid(image)
+    assert pyramid.convert_pyr_to_tensor(coefficients)[0].is_complex() == is_complex
     tensor, info = pyramid.convert_pyr_to_tensor(coefficients, split_complex)
     back = pyramid.convert_tensor_to_pyr(tensor, *info)
     assert list(back) == list(coefficients)
