@@ -8,19 +8,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from metameric._core.linear import constants
+from metameric._core.tensors import Indices
 
 # Few rows waste little on the corners of the band, many keep the processor busy. Of 8, 16 and 32 this is the fastest or
 # within 5 % of it for kernels of 5 to 101 samples on 64 to 1024, on one CPU core.
 BLOCK = 16
-
-
-Ints = npt.NDArray[np.int64]
 
 
 class Profile(NamedTuple):
@@ -77,27 +74,22 @@ def strip(n: int, profile: Profile, pad_mode: str | None, transposed: bool, dtyp
     Without padding (None) there are results only where the kernel lies wholly inside.
     """
     rows, columns, taps = _entries(n, profile, pad_mode)
-    n_out, n_in, start = n, n, -profile.reach
-    if pad_mode is None:
-        n_out, start = n - len(profile.taps) + 1, 0
+    n_in, n_out = n, n if pad_mode else n - len(profile.taps) + 1
     if transposed:
-        rows, columns, n_out, n_in = columns, rows, n_in, n_out
-        start = start if pad_mode else 1 - len(profile.taps)
-    width = block_width(n_in, profile)
-    n_rows, start = (whole_blocks(n_out), 0) if width == n_in else (BLOCK, start)
-    blocks = np.zeros((whole_blocks(n_out) // n_rows, n_rows, width))
-    np.add.at(blocks, (rows // n_rows, rows % n_rows, columns - rows // n_rows * n_rows - start), taps)
-    with constants():
-        return Strip(torch.from_numpy(blocks).to(dtype), start, n_rows, n_out)
+        rows, columns, n_in, n_out = columns, rows, n_out, n_in
+    n_rows = whole_blocks(n_out) if block_width(n_in, profile) == n_in else BLOCK
+    return cut(rows, columns, taps, n_out, n_rows, n_rows, dtype)
 
 
-def cut(rows: Ints, columns: Ints, values: np.ndarray, n_out: int, step: int, dtype: torch.dtype) -> Strip:
-    """Cut a matrix of `n_out` rows, given by its entries, along a diagonal that goes `step` columns a block."""
-    block = rows // BLOCK
+def cut(
+    rows: Indices, columns: Indices, values: np.ndarray, n_out: int, n_rows: int, step: int, dtype: torch.dtype
+) -> Strip:
+    """Cut a matrix, given by its entries, into blocks of `n_rows`, each of them `step` columns further on."""
+    block = rows // n_rows
     place = columns - block * step
     start = int(place.min())
-    blocks = np.zeros((whole_blocks(n_out) // BLOCK, BLOCK, int(place.max()) - start + 1))
-    np.add.at(blocks, (block, rows % BLOCK, place - start), values)
+    blocks = np.zeros((whole_blocks(n_out) // n_rows, n_rows, int(place.max()) - start + 1))
+    np.add.at(blocks, (block, rows % n_rows, place - start), values)
     with constants():
         return Strip(torch.from_numpy(blocks).to(dtype), start, step, n_out)
 
@@ -143,7 +135,7 @@ def whole_blocks(n: int) -> int:
     return -(-n // BLOCK) * BLOCK
 
 
-def reflected(position: Ints, n: int) -> Ints:
+def reflected(position: Indices, n: int) -> Indices:
     """Return which of `n` samples is found at positions beyond the ends, where they are reflected."""
     return np.abs((position + n - 1) % (2 * n - 2) - (n - 1)) if n > 1 else 0 * position
 

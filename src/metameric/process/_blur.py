@@ -13,9 +13,9 @@ from torch import Tensor
 
 from metameric._core.errors import InputError
 from metameric._core.linear import constants, linear_map
+from metameric._core.tensors import Indices
 from metameric.process._banded import (
     BLOCK,
-    Ints,
     Strip,
     banded_products,
     cut,
@@ -233,8 +233,8 @@ def _doubling_strips(n: int, odd: int, taps: Taps, dtype: torch.dtype) -> tuple[
 
 
 def _both(
-    rows: Ints, columns: Ints, values: np.ndarray, size: Sequence[int], step: int, dtype: torch.dtype
+    rows: Indices, columns: Indices, values: np.ndarray, size: Sequence[int], step: int, dtype: torch.dtype
 ) -> tuple[Strip, Strip]:
     """Cut a matrix of some size, and its transpose."""
-    there = cut(rows, columns, values, size[0], step, dtype)
-    return there, cut(columns, rows, values, size[1], BLOCK**2 // step, dtype)
+    there = cut(rows, columns, values, size[0], BLOCK, step, dtype)
+    return there, cut(columns, rows, values, size[1], BLOCK, BLOCK**2 // step, dtype)

@@ -16,7 +16,16 @@ from torch import Tensor
 from metameric._core.functions import Function
 from metameric._core.linear import Map, linear_map, linear_map_to_several
 from metameric._core.types import Images
-from metameric.process._banded import BLOCK, Profile, Strip, block_width, line, strip, whole_blocks
+from metameric.process._banded import (
+    BLOCK,
+    Profile,
+    Strip,
+    block_width,
+    is_filtered_by_strips,
+    line,
+    strip,
+    whole_blocks,
+)
 from metameric.process._convolution import Filtered, Size
 from metameric.process._padding import same_pads
 
@@ -55,7 +64,7 @@ class SeparableBank:
 
     def pays(self, image: Images, pad_mode: str) -> bool:
         """Tell whether this is possible, and likely to be cheaper than `convolve`, for images (..., channel, h, w)."""
-        if pad_mode == "circular" or image.device.type != "cpu" or image.dtype not in (torch.float32, torch.float64):
+        if pad_mode == "circular" or not is_filtered_by_strips(image):
             return False
         *lead, n_channels, height, width = image.shape
         n_images = math.prod(lead)
