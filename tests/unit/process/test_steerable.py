@@ -11,7 +11,7 @@ import torch
 
 import metameric as mm
 from metameric._core.errors import InputError, InputTypeError, StateError
-from metameric.process.steerable import _bank
+from metameric.process.steerable import _direct, _passes
 
 Pyramid = mm.process.SteerablePyramidFreq
 
@@ -405,12 +405,22 @@ def test_bad_calls(image):
 @pytest.mark.parametrize("shape", [(64, 64), (33, 48), (37, 41)])
 @pytest.mark.parametrize("is_complex", [False, True])
 @pytest.mark.parametrize("downsample", [False, True])
-def test_transforms_in_one_go_give_the_same(shape, is_complex, downsample, monkeypatch):
-    """As on accelerators: coefficients, gradients, and images from some of the coefficients."""
+def test_all_ways_of_transforming_give_the_same(shape, is_complex, downsample, monkeypatch):
+    """As small and as large images have them, whole or in parts: coefficients, gradients, images from some of them."""
     image = torch.rand(2, 3, *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    in_one_go = {(_direct, "LARGEST"): 2**16, (_direct, "AT_ONCE"): 2**24, (_direct, "FEW"): 2**14}
+    in_one_go |= {(_passes, "SMALL"): 2**14, (_passes, "SLAB"): 2**16}
     results = []
-    for direct in (False, True):
-        monkeypatch.setattr(_bank, "is_direct", lambda like, direct=direct: direct)
+    for changed in (
+        {},
+        {(_direct, "AT_ONCE"): 1, (_direct, "FEW"): 0},
+        {(_direct, "LARGEST"): 0},
+        {(_direct, "LARGEST"): 0, (_passes, "SMALL"): 0},
+        {(_direct, "LARGEST"): 0, (_passes, "SMALL"): 0, (_passes, "SLAB"): 500},
+    ):
+        for (module, name), value in (in_one_go | changed).items():
+            assert hasattr(module, name)
+            monkeypatch.setattr(module, name, value)
         pyramid = Pyramid(shape, order=2, is_complex=is_complex, downsample=downsample)
         leaf = image.clone().requires_grad_()
         coefficients = pyramid(leaf)
@@ -418,5 +428,6 @@ def test_transforms_in_one_go_give_the_same(shape, is_complex, downsample, monke
         (gradient,) = torch.autograd.grad(total, leaf)
         again = pyramid.recon_pyr(coefficients, levels=[0, "residual_lowpass"], bands=[1])
         results.append([*coefficients.values(), gradient, again])
-    for two_passes, one_go in zip(*results, strict=True):
-        torch.testing.assert_close(one_go, two_passes, rtol=1e-10, atol=1e-10)
+    for others in results[1:]:
+        for other, first in zip(others, results[0], strict=True):
+            torch.testing.assert_close(other, first, rtol=1e-10, atol=1e-10)

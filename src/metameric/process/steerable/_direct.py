@@ -1,21 +1,27 @@
-"""The filter bank by two-dimensional transforms in one go, which is what accelerators do fastest.
+"""The filter bank by two-dimensional transforms in one go.
 
-Spectra are (images, rows, columns), halves as those of ``rfft2``; masks are (filters, rows, columns) to match. On a CPU
-`_passes` is faster, for it keeps to the cache.
+Spectra are (images, rows, columns), halves as those of ``rfft2``; masks are (filters, rows, columns) to match. Of large
+images a CPU has the outputs sooner from `_passes`, which keeps to the cache.
 """
 
 from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING
 
 from torch import Tensor, fft
 
-from metameric.process.steerable._octaves import Shape, cropped, cut, padded, united
+from metameric._core.memory import empty
+from metameric.process.steerable._octaves import PLANES, Shape, cropped, cut, lowest, padded, united
 
 if TYPE_CHECKING:
     from metameric.process.steerable._bank import Filters
 
-PLANES = (-1, -2)
-"""Columns and rows of spectra (..., rows, columns)."""
+LARGEST = 2**16
+"""Numbers in the largest plane up to which a CPU filters faster this way, as found by trying."""
+AT_ONCE = 2**24
+"""Bytes of spectra that a CPU transforms at a time."""
+FEW = 2**14
+"""Numbers in a plane up to which a CPU collects all outputs together faster than one after the other."""
 
 
 def analyse(images: Tensor, groups: "Sequence[Filters]", masks: Sequence[Tensor]) -> list[Tensor]:
@@ -27,36 +33,82 @@ def analyse(images: Tensor, groups: "Sequence[Filters]", masks: Sequence[Tensor]
         wholes[shape] = fft.fft2(images)
     if any(group.is_real for group in groups):
         halves[shape] = wholes[shape][..., : shape[1] // 2 + 1] if wholes else fft.rfft2(images)
-    outputs = []
-    for group, mask in zip(groups, masks, strict=True):
-        low = cropped(halves if group.is_real else wholes, group.crop, group.is_real, PLANES)
-        product = low.unsqueeze(1) * mask
-        if group.crop != group.size:
-            product = padded(product, group.size, group.is_real, PLANES)
-        outputs.append(fft.irfft2(product, s=group.size) if group.is_real else fft.ifft2(product))
-    return outputs
+    return [
+        _filter(cropped(halves if group.is_real else wholes, group.crop, group.is_real, PLANES), group, mask)
+        for group, mask in zip(groups, masks, strict=True)
+    ]
+
+
+def _filter(spectra: Tensor, group: "Filters", mask: Tensor) -> Tensor:
+    """Outputs (images, channels, *size) of spectra (images, rows, columns)."""
+    step = len(spectra) if spectra.device.type != "cpu" else max(1, AT_ONCE // _bytes(group, spectra))
+    if step >= len(spectra):
+        return _inverse(spectra, group, mask)
+    dtype = spectra.real.dtype if group.is_real else spectra.dtype
+    result = empty((len(spectra), group.channels, *group.size), spectra, dtype)
+    for start in range(0, len(spectra), step):
+        result[start : start + step] = _inverse(spectra[start : start + step], group, mask)
+    return result
+
+
+def _bytes(group: "Filters", like: Tensor) -> int:
+    """What the outputs of one image come by way of; half spectra are copied twice."""
+    return group.channels * prod(group.size) * like.element_size() * (3 if group.is_real else 2) // 2
+
+
+def _inverse(spectra: Tensor, group: "Filters", mask: Tensor) -> Tensor:
+    product = spectra.unsqueeze(1) * mask
+    if group.crop != group.size:
+        product = padded(product, group.size, group.is_real, PLANES)
+    return fft.irfft2(product, s=group.size) if group.is_real else fft.ifft2(product)
 
 
 def synthesise(
     outputs: Sequence[Tensor],
     groups: "Sequence[Filters]",
-    masks: Sequence[Tensor],
+    conjugates: Sequence[Tensor],
     weights: Sequence[float],
     shape: Shape,
 ) -> Tensor:
     """Filter outputs (images, channels, *size) with the conjugates of their masks and add all up, weighted."""
     halves: dict[Shape, Tensor] = {}
     wholes: dict[Shape, Tensor] = {}
-    for output, group, mask, weight in zip(outputs, groups, masks, weights, strict=True):
-        spectra = fft.rfft2(output) if group.is_real else fft.fft2(output)
-        spectra = cut(spectra, group.crop[0], -2)
-        spectra = spectra[..., : mask.shape[-1]] if group.is_real else cut(spectra, group.crop[1], -1)
-        products = spectra * mask.conj()
-        total = products.sum(1) if products.shape[1] > 1 else products[:, 0]
+    for output, group, conjugate, weight in zip(outputs, groups, conjugates, weights, strict=True):
+        total = _collected(output, group, conjugate)
         total = total if weight == 1 else total.mul_(weight)
         totals = halves if group.is_real else wholes
         totals[group.crop] = totals[group.crop].add_(total) if group.crop in totals else total
-    images = [fft.irfft2(united(halves, shape, True, PLANES), s=shape)] if halves else []
-    if wholes:
-        images.append(fft.ifft2(united(wholes, shape, False, PLANES)).real)
-    return images[0] + images[1] if len(images) > 1 else images[0].contiguous()
+    if not wholes:
+        return fft.irfft2(united(halves, shape, True, PLANES), s=shape).contiguous()
+    whole = united(wholes, shape, False, PLANES)
+    if halves:
+        _add_half(united(halves, shape, True, PLANES), whole)
+    return fft.ifft2(whole).real.contiguous()
+
+
+def _collected(output: Tensor, group: "Filters", conjugate: Tensor) -> Tensor:
+    """Spectra (images, rows, columns) of the outputs, masked once more and added up."""
+    if len(conjugate) == 1:
+        return _spectra(output.squeeze(1), group, conjugate.shape[-1]) * conjugate
+    if output.device.type != "cpu" or prod(group.size) <= FEW:
+        return (_spectra(output, group, conjugate.shape[-1]) * conjugate).sum(1)
+    total = empty((len(output), *conjugate.shape[1:]), output, conjugate.dtype)
+    for own, planes in zip(total, output, strict=True):
+        own.zero_()
+        for plane, factor in zip(planes, conjugate, strict=True):
+            own.addcmul_(_spectra(plane, group, factor.shape[-1]), factor)
+    return total
+
+
+def _spectra(planes: Tensor, group: "Filters", columns: int) -> Tensor:
+    """Half or whole spectra of outputs, the frequencies that the group passes."""
+    if group.is_real:
+        return cut(fft.rfft2(planes)[..., :columns], group.crop[0], -2)
+    return lowest(fft.fft2(planes), {-2: group.crop[0], -1: group.crop[1]})
+
+
+def _add_half(half: Tensor, whole: Tensor) -> None:
+    """Add to whole spectra what has the same real part, after transformation, as half spectra have."""
+    inner = slice(1, (whole.shape[-1] + 1) // 2)
+    for columns, times in ((slice(0, 1), 1), (inner, 2), (slice(inner.stop, half.shape[-1]), 1)):
+        whole[..., columns].add_(half[..., columns], alpha=times)

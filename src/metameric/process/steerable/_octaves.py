@@ -1,21 +1,54 @@
 """Unshifted spectra of sizes an octave apart: cropping them and adding them up."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 Shape = tuple[int, int]
-SLABS = (0, -1)
-"""Columns and rows of spectra (columns, planes, rows), as `_passes` has them."""
+SLABS = (-2, -1)
+"""Columns and rows of spectra (..., columns, rows), as `_passes` has them."""
+PLANES = (-1, -2)
+"""Columns and rows of spectra (..., rows, columns), as `_direct` has them."""
 
 
 def cut(spectrum: Tensor, kept: int, dim: int) -> Tensor:
     """Keep the lowest frequencies along one dimension of an unshifted spectrum."""
-    if kept == spectrum.shape[dim]:
-        return spectrum
-    parts = [_part(spectrum, wide, dim) for _, wide in ends(kept, spectrum.shape[dim])]
-    return torch.cat(parts, dim)
+    return lowest(spectrum, {dim: kept})
+
+
+def lowest(spectrum: Tensor, kept: Mapping[int, int]) -> Tensor:
+    """Keep the lowest frequencies along some dimensions, {dimension: number kept}, of an unshifted spectrum."""
+    view = _in_halves(spectrum, kept)
+    if view is not None:
+        shape = list(spectrum.shape)
+        for dim, number in kept.items():
+            shape[dim] = number
+        return view.reshape(shape)
+    for dim, number in kept.items():
+        if number != spectrum.shape[dim]:
+            parts = [_part(spectrum, wide, dim) for _, wide in ends(number, spectrum.shape[dim])]
+            spectrum = torch.cat(parts, dim)
+    return spectrum
+
+
+def _in_halves(spectrum: Tensor, kept: Mapping[int, int]) -> Tensor | None:
+    """View the lowest frequencies, every dimension that is cut as two: the positive and the negative half.
+
+    One view serves where as many are positive as negative; elsewhere there is none.
+    """
+    numbers = {dim % spectrum.ndim: number for dim, number in kept.items()}
+    shape, strides = list[int](), list[int]()
+    for dim, (size, stride) in enumerate(zip(spectrum.shape, spectrum.stride(), strict=True)):
+        number = numbers.get(dim, size)
+        if number == size:
+            shape, strides = [*shape, size], [*strides, stride]
+        elif number % 2:
+            return None
+        else:
+            shape, strides = [*shape, 2, number // 2], [*strides, (size - number // 2) * stride, stride]
+    return spectrum.as_strided(shape, strides)
 
 
 @lru_cache(maxsize=1024)
@@ -28,25 +61,32 @@ def ends(kept: int, size: int) -> tuple[tuple[slice, slice], ...]:
     return ((positive, positive), (slice(kept - negative, kept), slice(size - negative, size)))
 
 
-def cropped(spectra: dict[Shape, Tensor], crop: Shape, half: bool, dims: tuple[int, int] = SLABS) -> Tensor:
+def cropped(spectra: dict[Shape, Tensor], crop: Shape, half: bool, dims: tuple[int, int]) -> Tensor:
     """Crop a half or whole spectrum from the smallest one that holds it, and keep it; `dims` are columns and rows."""
     if crop not in spectra:
         holding = spectra[min(shape for shape in spectra if shape[0] >= crop[0] and shape[1] >= crop[1])]
-        columns = holding.narrow(dims[0], 0, crop[1] // 2 + 1) if half else cut(holding, crop[1], dims[0])
-        spectra[crop] = cut(columns, crop[0], dims[1])
+        if half:
+            spectra[crop] = cut(holding.narrow(dims[0], 0, crop[1] // 2 + 1), crop[0], dims[1])
+        else:
+            spectra[crop] = lowest(holding, {dims[0]: crop[1], dims[1]: crop[0]})
     return spectra[crop]
 
 
-def padded(spectrum: Tensor, shape: Shape, half: bool, dims: tuple[int, int] = SLABS) -> Tensor:
+def padded(spectrum: Tensor, shape: Shape, half: bool, dims: tuple[int, int]) -> Tensor:
     """Return a larger spectrum, zero beyond the frequencies given."""
     sizes = list(spectrum.shape)
     sizes[dims[0]], sizes[dims[1]] = shape[1] // 2 + 1 if half else shape[1], shape[0]
     return added(spectrum, spectrum.new_zeros(sizes), half, dims)
 
 
-def added(small: Tensor, large: Tensor, half: bool, dims: tuple[int, int] = SLABS) -> Tensor:
+def added(small: Tensor, large: Tensor, half: bool, dims: tuple[int, int]) -> Tensor:
     """Add a spectrum to a larger one, in place."""
     across, down = dims
+    there = large.narrow(across, 0, small.shape[across]) if half else large
+    view = _in_halves(there, {dim: small.shape[dim] for dim in dims})
+    if view is not None:
+        view.add_(small.reshape(view.shape))
+        return large
     width = small.shape[across]
     for own, target in ends(small.shape[down], large.shape[down]):
         for own_column, target_column in ends(width, width if half else large.shape[across]):
@@ -55,7 +95,7 @@ def added(small: Tensor, large: Tensor, half: bool, dims: tuple[int, int] = SLAB
     return large
 
 
-def united(totals: dict[Shape, Tensor], shape: Shape, half: bool, dims: tuple[int, int] = SLABS) -> Tensor:
+def united(totals: dict[Shape, Tensor], shape: Shape, half: bool, dims: tuple[int, int]) -> Tensor:
     """Add half or whole spectra up to one of a shape, small to next larger ones, in place."""
     total: Tensor | None = None
     for crop in sorted({*totals, shape}):
