@@ -13,6 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from metameric._core.functions import Function
 from metameric._core.memory import empty
 from metameric._core.replay import Replays, replayed
 from metameric.process.steerable import _direct, _passes
@@ -143,7 +144,7 @@ def _to_front(tensor: Tensor | None, dim: int | None, count: int) -> Tensor | No
     return tensor.expand(count, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
 
 
-class _Analysis(torch.autograd.Function):
+class _Analysis(Function):
     """``outputs = bank._analyse(image)`` with its adjoint."""
 
     @staticmethod
@@ -173,7 +174,7 @@ class _Analysis(torch.autograd.Function):
         return outputs, (0,) * len(outputs)
 
 
-class _Synthesis(torch.autograd.Function):
+class _Synthesis(Function):
     """``image = bank._synthesise(outputs)`` with its adjoint."""
 
     @staticmethod

@@ -41,12 +41,13 @@ def analyse(images: Tensor, groups: "Sequence[Filters]", masks: Sequence[Tensor]
 
 def _filter(spectra: Tensor, group: "Filters", mask: Tensor) -> Tensor:
     """Outputs (images, channels, *size) of spectra (images, rows, columns)."""
-    step = len(spectra) if spectra.device.type != "cpu" else max(1, AT_ONCE // _bytes(group, spectra))
-    if step >= len(spectra):
+    count = len(spectra)
+    step = max(1, AT_ONCE // _bytes(group, spectra)) if count > 1 and spectra.device.type == "cpu" else count
+    if step >= count:
         return _inverse(spectra, group, mask)
     dtype = spectra.real.dtype if group.is_real else spectra.dtype
-    result = empty((len(spectra), group.channels, *group.size), spectra, dtype)
-    for start in range(0, len(spectra), step):
+    result = empty((count, group.channels, *group.size), spectra, dtype)
+    for start in range(0, count, step):
         result[start : start + step] = _inverse(spectra[start : start + step], group, mask)
     return result
 
@@ -104,7 +105,7 @@ def _spectra(planes: Tensor, group: "Filters", columns: int) -> Tensor:
     """Half or whole spectra of outputs, the frequencies that the group passes."""
     if group.is_real:
         return cut(fft.rfft2(planes)[..., :columns], group.crop[0], -2)
-    return lowest(fft.fft2(planes), {-2: group.crop[0], -1: group.crop[1]})
+    return lowest(fft.fft2(planes), (-2, -1), group.crop)
 
 
 def _add_half(half: Tensor, whole: Tensor) -> None:

@@ -1,6 +1,5 @@
 """Unshifted spectra of sizes an octave apart: cropping them and adding them up."""
 
-from collections.abc import Mapping
 from functools import lru_cache
 
 import torch
@@ -15,40 +14,43 @@ PLANES = (-1, -2)
 
 def cut(spectrum: Tensor, kept: int, dim: int) -> Tensor:
     """Keep the lowest frequencies along one dimension of an unshifted spectrum."""
-    return lowest(spectrum, {dim: kept})
+    return lowest(spectrum, (dim,), (kept,))
 
 
-def lowest(spectrum: Tensor, kept: Mapping[int, int]) -> Tensor:
-    """Keep the lowest frequencies along some dimensions, {dimension: number kept}, of an unshifted spectrum."""
-    view = _in_halves(spectrum, kept)
-    if view is not None:
-        shape = list(spectrum.shape)
-        for dim, number in kept.items():
-            shape[dim] = number
-        return view.reshape(shape)
-    for dim, number in kept.items():
+def lowest(spectrum: Tensor, dims: tuple[int, ...], kept: tuple[int, ...]) -> Tensor:
+    """Keep the lowest frequencies along some dimensions of an unshifted spectrum, so many of each."""
+    halves = _halves(spectrum.shape, spectrum.stride(), dims, kept)
+    if halves is not None:
+        shape, strides, whole = halves
+        return spectrum.as_strided(shape, strides).reshape(whole)
+    for dim, number in zip(dims, kept, strict=True):
         if number != spectrum.shape[dim]:
             parts = [_part(spectrum, wide, dim) for _, wide in ends(number, spectrum.shape[dim])]
             spectrum = torch.cat(parts, dim)
     return spectrum
 
 
-def _in_halves(spectrum: Tensor, kept: Mapping[int, int]) -> Tensor | None:
-    """View the lowest frequencies, every dimension that is cut as two: the positive and the negative half.
+@lru_cache(maxsize=4096)
+def _halves(
+    shape: tuple[int, ...], strides: tuple[int, ...], dims: tuple[int, ...], kept: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None:
+    """Shape and strides of a view of the lowest frequencies, and their shape when put together.
 
-    One view serves where as many are positive as negative; elsewhere there is none.
+    In the view every dimension that is cut is two: the positive and the negative half. One view serves where as many
+    are positive as negative; elsewhere there is none.
     """
-    numbers = {dim % spectrum.ndim: number for dim, number in kept.items()}
-    shape, strides = list[int](), list[int]()
-    for dim, (size, stride) in enumerate(zip(spectrum.shape, spectrum.stride(), strict=True)):
+    numbers = {dim % len(shape): number for dim, number in zip(dims, kept, strict=True)}
+    sizes, steps, whole = list[int](), list[int](), list[int]()
+    for dim, (size, stride) in enumerate(zip(shape, strides, strict=True)):
         number = numbers.get(dim, size)
+        whole.append(number)
         if number == size:
-            shape, strides = [*shape, size], [*strides, stride]
+            sizes, steps = [*sizes, size], [*steps, stride]
         elif number % 2:
             return None
         else:
-            shape, strides = [*shape, 2, number // 2], [*strides, (size - number // 2) * stride, stride]
-    return spectrum.as_strided(shape, strides)
+            sizes, steps = [*sizes, 2, number // 2], [*steps, (size - number // 2) * stride, stride]
+    return tuple(sizes), tuple(steps), tuple(whole)
 
 
 @lru_cache(maxsize=1024)
@@ -62,13 +64,14 @@ def ends(kept: int, size: int) -> tuple[tuple[slice, slice], ...]:
 
 
 def cropped(spectra: dict[Shape, Tensor], crop: Shape, half: bool, dims: tuple[int, int]) -> Tensor:
-    """Crop a half or whole spectrum from the smallest one that holds it, and keep it; `dims` are columns and rows."""
+    """Crop a half or whole spectrum from one that holds it, and keep it; `dims` are columns and rows."""
     if crop not in spectra:
-        holding = spectra[min(shape for shape in spectra if shape[0] >= crop[0] and shape[1] >= crop[1])]
+        # The last one that does: bands come from fine to coarse.
+        holding = next(spectra[shape] for shape in reversed(spectra) if shape[0] >= crop[0] and shape[1] >= crop[1])
         if half:
             spectra[crop] = cut(holding.narrow(dims[0], 0, crop[1] // 2 + 1), crop[0], dims[1])
         else:
-            spectra[crop] = lowest(holding, {dims[0]: crop[1], dims[1]: crop[0]})
+            spectra[crop] = lowest(holding, dims, (crop[1], crop[0]))
     return spectra[crop]
 
 
@@ -83,9 +86,10 @@ def added(small: Tensor, large: Tensor, half: bool, dims: tuple[int, int]) -> Te
     """Add a spectrum to a larger one, in place."""
     across, down = dims
     there = large.narrow(across, 0, small.shape[across]) if half else large
-    view = _in_halves(there, {dim: small.shape[dim] for dim in dims})
-    if view is not None:
-        view.add_(small.reshape(view.shape))
+    halves = _halves(there.shape, there.stride(), dims, (small.shape[across], small.shape[down]))
+    if halves is not None:
+        shape, strides, _ = halves
+        there.as_strided(shape, strides).add_(small.reshape(shape))
         return large
     width = small.shape[across]
     for own, target in ends(small.shape[down], large.shape[down]):
