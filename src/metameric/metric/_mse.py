@@ -2,6 +2,7 @@
 
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import mse_loss
 
 from metameric.metric._per_image import per_image
 from metameric.process._image_pairs import matched_images
@@ -35,4 +36,4 @@ def mse(img1: Float[Tensor, "..."], img2: Float[Tensor, "..."]) -> Float[Tensor,
             [0.2500]])
     """
     img1, img2 = matched_images(img1, img2, "mse", n_dims=None)
-    return (img1 - img2).square().mean((-2, -1))
+    return mse_loss(img1, img2, reduction="none").mean((-2, -1))
