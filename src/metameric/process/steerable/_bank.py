@@ -60,13 +60,14 @@ class FilterBank:
         self.groups = dict(groups)
         self._largest = max(prod(image_shape), *(prod(group.size) for group in groups.values()))
         self._masks: dict[Hashable, Tensor] = {}
+        self._signs: dict[Hashable, int] = {}
         self._replays = Replays()
 
-    def mask(self, name: Hashable, like: Tensor, form: Literal["passes", "direct", "conjugate"]) -> Tensor:
+    def mask(self, name: Hashable, like: Tensor, form: Literal["direct", "conjugate", "passes"]) -> Tensor:
         """Masks in the precision and on the device of a tensor, built on first use.
 
-        Real outputs have masks for half spectra. They are (outputs, rows, columns) for `_direct`, and conjugates where
-        it synthesises; for `_passes` they are (outputs, columns, rows).
+        Real outputs have masks for half spectra. They are (outputs, rows, columns) for `_direct` and (outputs, columns,
+        rows) for `_passes`.
         """
         key = (name, like.real.dtype, like.device, form)
         if key not in self._masks:
@@ -75,10 +76,17 @@ class FilterBank:
             with torch.inference_mode(False):
                 mask = torch.as_tensor(group.mask())
                 mask = _parted(mask, group) if group.kind == "pair" else mask
+                self._signs[name] = _sign(mask)
                 mask = mask.mT if form == "passes" else mask.conj() if form == "conjugate" else mask
                 # Complex even where real: products of complex with real numbers are many times slower.
                 self._masks[key] = empty(mask.shape, like, like.real.dtype.to_complex()).copy_(mask)
         return self._masks[key]
+
+    def conjugate_mask(self, name: Hashable, like: Tensor) -> tuple[Tensor, int]:
+        """Masks for `_direct` that are conjugates of the filters', up to a sign: most filters are their own."""
+        mask = self.mask(name, like, "direct")
+        sign = self._signs[name]
+        return (mask, sign) if sign else (self.mask(name, like, "conjugate"), 1)
 
     def adjoint_weights(self, names: Sequence[Hashable]) -> tuple[float, ...]:
         """Weights that make `synthesise` the adjoint of `analyse`."""
@@ -120,15 +128,22 @@ class FilterBank:
     def _synthesise(
         self, names: Sequence[Hashable], weights: Sequence[float], outputs: Sequence[Tensor | None]
     ) -> Tensor:
-        given = [
-            (output.reshape(-1, *output.shape[-3:]), self.groups[name], self.mask(name, output, "conjugate"), weight)
-            for name, weight, output in zip(names, weights, outputs, strict=True)
-            if output is not None
-        ]
+        given = []
+        for name, weight, output in zip(names, weights, outputs, strict=True):
+            if output is not None:
+                conjugate, sign = self.conjugate_mask(name, output)
+                given.append((output.reshape(-1, *output.shape[-3:]), self.groups[name], conjugate, sign * weight))
         parts, groups, conjugates, factors = zip(*given, strict=True)
         lead = next(output for output in outputs if output is not None).shape[:-3]
         image = _direct.synthesise(parts, groups, conjugates, factors, self.image_shape)
         return image.reshape(*lead, *self.image_shape)
+
+
+def _sign(mask: Tensor) -> int:
+    """What makes a mask its own conjugate: one if it is real, minus one if it is imaginary; zero for others."""
+    if not mask.is_complex() or not mask.imag.any():
+        return 1
+    return 0 if mask.real.any() else -1
 
 
 def _parted(mask: Tensor, group: Filters) -> Tensor:

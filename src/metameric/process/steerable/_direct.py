@@ -75,8 +75,7 @@ def synthesise(
     halves: dict[Shape, Tensor] = {}
     wholes: dict[Shape, Tensor] = {}
     for output, group, conjugate, weight in zip(outputs, groups, conjugates, weights, strict=True):
-        total = _collected(output, group, conjugate)
-        total = total if weight == 1 else total.mul_(weight)
+        total = _collected(output, group, conjugate, weight)
         totals = halves if group.is_real else wholes
         totals[group.crop] = totals[group.crop].add_(total) if group.crop in totals else total
     if not wholes:
@@ -87,18 +86,18 @@ def synthesise(
     return fft.ifft2(whole).real.contiguous()
 
 
-def _collected(output: Tensor, group: "Filters", conjugate: Tensor) -> Tensor:
-    """Spectra (images, rows, columns) of the outputs, masked once more and added up."""
-    if len(conjugate) == 1:
-        return _spectra(output.squeeze(1), group, conjugate.shape[-1]) * conjugate
-    if output.device.type != "cpu" or prod(group.size) <= FEW:
-        return (_spectra(output, group, conjugate.shape[-1]) * conjugate).sum(1)
-    total = empty((len(output), *conjugate.shape[1:]), output, conjugate.dtype)
-    for own, planes in zip(total, output, strict=True):
-        own.zero_()
-        for plane, factor in zip(planes, conjugate, strict=True):
-            own.addcmul_(_spectra(plane, group, factor.shape[-1]), factor)
-    return total
+def _collected(output: Tensor, group: "Filters", conjugate: Tensor, weight: float) -> Tensor:
+    """Spectra (images, rows, columns) of the outputs, masked once more and added up, weighted."""
+    if len(conjugate) > 1 and output.device.type == "cpu" and prod(group.size) > FEW:
+        total = empty((len(output), *conjugate.shape[1:]), output, conjugate.dtype)
+        for own, planes in zip(total, output, strict=True):
+            own.zero_()
+            for plane, factor in zip(planes, conjugate, strict=True):
+                own.addcmul_(_spectra(plane, group, factor.shape[-1]), factor, value=weight)
+        return total
+    products = _spectra(output, group, conjugate.shape[-1]) * conjugate
+    total = products.sum(1) if len(conjugate) > 1 else products.squeeze(1)
+    return total if weight == 1 else total.mul_(weight)
 
 
 def _spectra(planes: Tensor, group: "Filters", columns: int) -> Tensor:
