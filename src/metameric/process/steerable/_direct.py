@@ -89,9 +89,8 @@ def synthesise(
 def _collected(output: Tensor, group: "Filters", conjugate: Tensor, weight: float) -> Tensor:
     """Spectra (images, rows, columns) of the outputs, masked once more and added up, weighted."""
     if len(conjugate) > 1 and output.device.type == "cpu" and prod(group.size) > FEW:
-        total = empty((len(output), *conjugate.shape[1:]), output, conjugate.dtype)
+        total = empty((len(output), *conjugate.shape[1:]), output, conjugate.dtype).zero_()
         for own, planes in zip(total, output, strict=True):
-            own.zero_()
             for plane, factor in zip(planes, conjugate, strict=True):
                 own.addcmul_(_spectra(plane, group, factor.shape[-1]), factor, value=weight)
         return total
