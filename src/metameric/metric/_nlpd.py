@@ -12,11 +12,9 @@ from metameric._core.replay import Replays, replayed
 from metameric._core.types import Number
 from metameric.metric._per_image import per_image
 from metameric.process._image_pairs import matched_images, warn_outside_unit_range
-from metameric.process._normalized_laplacian import Analysis, normalized_laplacian_pyramid
+from metameric.process._normalized_laplacian import analyses, normalized_laplacian_pyramid
 from metameric.process._power import positive_power
 
-# Pixels of a batch up to which two batches are transformed in one pass: fewer, larger steps, that still fit the cache.
-TOGETHER = 2**15
 _replays = Replays()
 Images = Float[Tensor, "_ _ height width"]
 
@@ -89,7 +87,7 @@ class _Squares(Function):
 
     @staticmethod
     def forward(img1: Tensor, img2: Tensor) -> tuple[Any, ...]:
-        pyramids = _analyses(img1, img2)
+        pyramids = analyses(img1.flatten(0, 1), img2.flatten(0, 1))
         first, second = (
             [q.view(*image.shape[:2], *q.shape[-2:]) for q in pyramid.quotients]
             for image, pyramid in zip((img1, img2), pyramids, strict=True)
@@ -121,15 +119,6 @@ class _Squares(Function):
                     slopes.append(slope.sum_to_size(*image.shape[:2], *d.shape[-2:]).reshape(-1, *d.shape[-2:]))
                 out[k] = pyramid.pull_back(slopes).reshape(image.shape)
         return tuple(out)
-
-
-def _analyses(img1: Tensor, img2: Tensor) -> tuple[Analysis, Analysis]:
-    """Transform the planes of two batches, small ones in one pass."""
-    first, second = (image.flatten(0, 1) for image in (img1, img2))
-    if max(first.numel(), second.numel()) > TOGETHER:
-        return Analysis.of(first), Analysis.of(second)
-    n, both = len(first), Analysis.of(torch.cat((first, second)))
-    return both.part(0, n), both.part(n, n + len(second))
 
 
 def _count(band: Tensor) -> int:

@@ -57,14 +57,19 @@ class Strip(NamedTuple):
         """How many numbers before the first and after the last row the blocks may meet."""
         return self.blocks.shape[-1]
 
-    def add_product(self, x: Tensor, offset: int, width: int, out: Tensor, weight: float, fresh: bool) -> None:
-        """Add ``weight * matrix @ x.mT`` to `out`, (rows, m), or put it there.
+    def windows(self, x: Tensor, offset: int, width: int, m: int) -> Tensor:
+        """Return what of an (m, width) array each block meets, (block, columns, m).
 
-        `x` is a line of numbers with those of an (m, width) array from `offset` on. Blocks at the edges reach into
-        neighbouring rows, where their weights are zero: before the first and after the last row must be numbers, too.
+        `x` is a line of numbers with those of the array from `offset` on. Blocks at the edges reach into neighbouring
+        rows, where their weights are zero: before the first and after the last row must be numbers, too.
         """
-        n_blocks, rows, columns = self.blocks.shape
-        windows = x.as_strided((n_blocks, columns, out.shape[-1]), (self.step, 1, width), offset + self.start)
+        n_blocks, _, columns = self.blocks.shape
+        return x.as_strided((n_blocks, columns, m), (self.step, 1, width), offset + self.start)
+
+    def add_product(self, x: Tensor, offset: int, width: int, out: Tensor, weight: float, fresh: bool) -> None:
+        """Add ``weight * matrix @ x.mT`` to `out`, (rows, m), or put it there; see `windows`."""
+        n_blocks, rows, _ = self.blocks.shape
+        windows = self.windows(x, offset, width, out.shape[-1])
         out.view(n_blocks, rows, -1).baddbmm_(self.blocks, windows, beta=0 if fresh else 1, alpha=weight)
 
 
@@ -94,21 +99,28 @@ def cut(
         return Strip(torch.from_numpy(blocks).to(dtype), start, step, n_out)
 
 
-def banded_products(
-    x: Float[Tensor, "*lead height width"], down: Strip, along: Strip
-) -> Float[Tensor, "*lead rows columns"]:
-    """Filter the rows of images with one banded matrix and their columns with another; outside any graph."""
-    height, width = x.shape[-2:]
-    planes = x.reshape(-1, height, width)
-    given, half = line(x, height * width, along.margin), line(x, whole_blocks(along.n_out) * height, down.margin)
-    source = given[along.margin : along.margin + height * width].view(height, width)
-    turned = half[down.margin : half.numel() - down.margin].view(-1, height)
-    out = x.new_empty(len(planes), whole_blocks(down.n_out), along.n_out)
-    for plane, result in zip(planes.unbind(), out.unbind(), strict=True):
-        source.copy_(plane)
-        along.add_product(given, along.margin, width, turned, 1.0, fresh=True)
-        down.add_product(half, down.margin, height, result, 1.0, fresh=True)
-    return out[:, : down.n_out].reshape(*x.shape[:-2], down.n_out, along.n_out)
+def banded_products(down: Strip, along: Strip, *xs: Float[Tensor, "*lead height width"]) -> list[Tensor]:
+    """Filter the rows of images of one size with one banded matrix, their columns with another; outside any graph."""
+    (height, width), columns = xs[0].shape[-2:], whole_blocks(along.n_out)
+    given, half, margin = height * width, columns * height, max(along.margin, down.margin)
+    room = xs[0].new_empty(given + half + 3 * margin)
+    for start in (0, margin + given, 2 * margin + given + half):
+        room.narrow(0, start, margin).zero_()
+    source = room.as_strided((height, width), (width, 1), margin)
+    turned = room.narrow(0, 2 * margin + given, half).view(*along.blocks.shape[:2], height)
+    met = along.windows(room, margin, width, height)
+    met_again = down.windows(room, 2 * margin + given, height, along.n_out)
+    results = []
+    for x in xs:
+        planes = x.reshape(-1, height, width)
+        out = x.new_empty(len(planes), whole_blocks(down.n_out), along.n_out)
+        blocks = out.view(len(planes), *down.blocks.shape[:2], along.n_out)
+        for plane, result in zip(planes.unbind(), blocks.unbind(), strict=True):
+            source.copy_(plane)
+            turned.baddbmm_(along.blocks, met, beta=0)
+            result.baddbmm_(down.blocks, met_again, beta=0)
+        results.append(out[:, : down.n_out].reshape(*x.shape[:-2], down.n_out, along.n_out))
+    return results
 
 
 def is_filtered_by_strips(x: Tensor) -> bool:

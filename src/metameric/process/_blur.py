@@ -28,6 +28,8 @@ from metameric.process._resample import Pair, Signal, check_odd, check_padding, 
 from metameric.process._stencil import column_stencil, gather, row_stencil, scatter
 
 Taps = tuple[float, ...]
+# Rows and columns up to which products with dense matrices pay, in single and in double precision.
+LARGEST_DENSE, LARGEST_DENSE_DOUBLE = 128, 112
 
 
 def blur_downsample(
@@ -122,7 +124,7 @@ def halving(image: Tensor, taps: Taps) -> Resampling:
     pads = (((len(taps) - 1) // 2, len(taps) // 2),) * 2
     check_padding(image, pads, "reflect")
     if _is_small(image, image.shape[-2:]):
-        return _products(*(_halving(n, taps, image.dtype, image.device) for n in image.shape[-2:]))
+        return by_matrices(*(_halving(n, taps, image.dtype, image.device) for n in image.shape[-2:]))
     if is_filtered_by_strips(image):
         return _by_strips([_halving_strips(n, taps, image.dtype) for n in image.shape[-2:]])
     down, along = column_stencil(taps, 2), row_stencil(taps, 2)
@@ -149,7 +151,7 @@ def doubling(image: Tensor, odd: Pair, taps: Taps) -> Resampling:
     check_padding(image, pads, "reflect")
     if _is_small(image, (rows.length, columns.length)):
         sizes = zip(image.shape[-2:], odd, strict=True)
-        return _products(*(_doubling(n, o, taps, image.dtype, image.device) for n, o in sizes))
+        return by_matrices(*(_doubling(n, o, taps, image.dtype, image.device) for n, o in sizes))
     if is_filtered_by_strips(image):
         sizes = zip(image.shape[-2:], odd, strict=True)
         return _by_strips([_doubling_strips(n, o, taps, image.dtype) for n, o in sizes])
@@ -168,7 +170,7 @@ def doubling(image: Tensor, odd: Pair, taps: Taps) -> Resampling:
     return Resampling(apply, adjoint)
 
 
-def _products(rows: Tensor, columns: Tensor) -> Resampling:
+def by_matrices(rows: Tensor, columns: Tensor) -> Resampling:
     """Multiply columns and rows of images by matrices."""
     return Resampling(lambda x: rows @ (x @ columns.mT), lambda y: rows.mT @ (y @ columns))
 
@@ -176,7 +178,9 @@ def _products(rows: Tensor, columns: Tensor) -> Resampling:
 def _by_strips(axes: Sequence[tuple[Strip, Strip]]) -> Resampling:
     """Multiply columns and rows of images by banded matrices; each comes with its transpose."""
     (down, back_down), (along, back_along) = axes
-    return Resampling(lambda x: banded_products(x, down, along), lambda y: banded_products(y, back_down, back_along))
+    return Resampling(
+        lambda x: banded_products(down, along, x)[0], lambda y: banded_products(back_down, back_along, y)[0]
+    )
 
 
 def _embed(y: Tensor, dim: int, start: int, length: int) -> Tensor:
@@ -190,7 +194,8 @@ def _is_small(image: Tensor, larger: Sequence[int]) -> bool:
 
     `larger` is the image's size or, where it is to be doubled, that of the result.
     """
-    return max(larger) <= 128 and image.is_floating_point()
+    largest = LARGEST_DENSE_DOUBLE if image.dtype == torch.float64 else LARGEST_DENSE
+    return max(larger) <= largest and image.is_floating_point()
 
 
 @lru_cache(maxsize=256)
@@ -217,7 +222,7 @@ def _halving_strips(n: int, taps: Taps, dtype: torch.dtype) -> tuple[Strip, Stri
     half = -(-n // 2)
     meets = 2 * np.arange(half)[:, None] + np.arange(len(taps)) - (len(taps) - 1) // 2
     rows, values = np.indices(meets.shape)[0], np.broadcast_to(taps, meets.shape)
-    return _both(rows, reflected(meets, n), values, (half, n), 2 * BLOCK, dtype)
+    return _both(rows, reflected(meets, n), values, (half, n), dtype)
 
 
 @lru_cache(maxsize=256)
@@ -229,12 +234,12 @@ def _doubling_strips(n: int, odd: int, taps: Taps, dtype: torch.dtype) -> tuple[
     inside = (rows >= 0) & (rows < plan.length)
     entries = rows, reflected(padded - plan.pads[0], n), np.broadcast_to(taps, rows.shape)
     rows, columns, values = (part[inside] for part in entries)
-    return _both(rows, columns, values, (plan.length, n), BLOCK // 2, dtype)
+    return _both(columns, rows, values, (n, plan.length), dtype)[::-1]
 
 
 def _both(
-    rows: Indices, columns: Indices, values: np.ndarray, size: Sequence[int], step: int, dtype: torch.dtype
+    rows: Indices, columns: Indices, values: np.ndarray, size: Sequence[int], dtype: torch.dtype
 ) -> tuple[Strip, Strip]:
-    """Cut a matrix of some size, and its transpose."""
-    there = cut(rows, columns, values, size[0], BLOCK, step, dtype)
-    return there, cut(columns, rows, values, size[1], BLOCK, BLOCK**2 // step, dtype)
+    """Cut a matrix of half as many rows as columns, and its transpose."""
+    there = cut(rows, columns, values, size[0], BLOCK // 2, BLOCK, dtype)
+    return there, cut(columns, rows, values, size[1], BLOCK, BLOCK // 2, dtype)

@@ -15,6 +15,8 @@ from metameric._core.types import Images
 from metameric.process._blur import Resampling, doubling, halving, named_taps, upsample_blur
 
 Band = Float[Tensor, "..."]
+Steps = Sequence[tuple[Resampling, Resampling]]
+"""How images are halved and how the halves are enlarged, scale after scale."""
 
 
 class LaplacianPyramid(nn.Module):
@@ -63,28 +65,12 @@ class LaplacianPyramid(nn.Module):
         ValueError
             If the image is too small for the number of scales.
         """
-        return list(linear_map_to_several(x, *self.maps(x)))
+        return list(linear_map_to_several(x, *maps(self.steps(x))))
 
-    def maps(self, x: Images) -> tuple[Callable[[Tensor], tuple[Tensor, ...]], Callable[..., Tensor]]:
-        """Return the map of images like the given ones to bands, and its adjoint; neither keeps a graph."""
+    def steps(self, x: Images) -> Steps:
+        """Return, scale after scale, how images like the given ones are halved and how the halves are enlarged."""
         check_halvings(x, self.n_scales - 1)
-        steps = _steps(x.shape[-2:], x.dtype, x.device, self.n_scales - 1, self.scale_filter)
-
-        def analyse(image: Tensor) -> tuple[Tensor, ...]:
-            bands = []
-            for halve, double in steps:
-                low = halve.apply(image)
-                bands.append(image - double.apply(low))
-                image = low
-            return (*bands, image)
-
-        def adjoint(*gradients: Tensor) -> Tensor:
-            *fine, total = gradients
-            for gradient, (halve, double) in zip(reversed(fine), reversed(steps), strict=True):
-                total = gradient + halve.adjoint(total - double.adjoint(gradient))
-            return total
-
-        return analyse, adjoint
+        return _steps(x.shape[-2:], x.dtype, x.device, self.n_scales - 1, self.scale_filter)
 
     def recon_pyr(self, y: Sequence[Band]) -> Images:
         """Return the image that has the given bands, as returned by a call.
@@ -110,11 +96,28 @@ class LaplacianPyramid(nn.Module):
         return f"n_scales={self.n_scales}, scale_filter={self.scale_filter}"
 
 
+def maps(steps: Steps) -> tuple[Callable[[Tensor], tuple[Tensor, ...]], Callable[..., Tensor]]:
+    """Return the map of images to the bands that steps of halving give, and its adjoint; neither keeps a graph."""
+
+    def analyse(image: Tensor) -> tuple[Tensor, ...]:
+        bands = []
+        for halve, double in steps:
+            low = halve.apply(image)
+            bands.append(image - double.apply(low))
+            image = low
+        return (*bands, image)
+
+    def adjoint(*gradients: Tensor) -> Tensor:
+        *fine, total = gradients
+        for gradient, (halve, double) in zip(reversed(fine), reversed(steps), strict=True):
+            total = gradient + halve.adjoint(total - double.adjoint(gradient))
+        return total
+
+    return analyse, adjoint
+
+
 @lru_cache(maxsize=64)
-def _steps(
-    size: torch.Size, dtype: torch.dtype, device: torch.device, n_halvings: int, scale_filter: bool
-) -> list[tuple[Resampling, Resampling]]:
-    """Return, scale after scale, how images of one kind are halved and how the halves are enlarged."""
+def _steps(size: torch.Size, dtype: torch.dtype, device: torch.device, n_halvings: int, scale_filter: bool) -> Steps:
     with constants():
         x, steps = torch.empty((), dtype=dtype, device=device).expand(size), []
         narrow = named_taps(x, 1, "binom5", 1.0 if scale_filter else math.sqrt(2))

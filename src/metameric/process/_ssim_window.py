@@ -1,6 +1,6 @@
 """The window in which SSIM compares two images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from metameric._core.errors import InputError
-from metameric._core.linear import linear_map
+from metameric._core.linear import constants, linear_map
 from metameric.process._banded import Profile, Strip, banded_products, is_filtered_by_strips, strip
+from metameric.process._blur import by_matrices
 from metameric.process._filters import circular_gaussian2d
 from metameric.process._padding import PAD_MODES, Pads, fold, pad
 from metameric.process._stencil import Stencil, column_stencil, gather, row_stencil, scatter
@@ -17,8 +18,9 @@ from metameric.process._stencil import Stencil, column_stencil, gather, row_sten
 WINDOW_SIZE, WINDOW_STD = 11, 1.5
 # Above this many values maps outgrow the fast memory of a processor and are filtered one after the other.
 STACK_LIMIT = 2**15
-# Rows and columns from which products with banded matrices take less time.
-LARGE_PLANE = 96
+# Bytes of a row up to which products with dense matrices take the least time; rows and columns from which those with
+# banded ones do.
+SMALL_PLANE, LARGE_PLANE = 256, 96
 
 
 class Window(NamedTuple):
@@ -53,25 +55,40 @@ class Window(NamedTuple):
 
     def plain_means(self, *maps: Tensor) -> list[Tensor]:
         """As `means`, outside any graph."""
-        return _one_by_one_or_stacked(self._gather, maps)
+        return _products(maps, 0) if _is_large(maps[0]) else _one_by_one_or_stacked(self._gather, maps)
 
     def pull_back(self, *gradients: Tensor) -> list[Tensor]:
         """Turn gradients of means into those of maps, outside any graph."""
-        return _one_by_one_or_stacked(self._scatter, gradients)
+        return _products(gradients, 1) if _is_large(gradients[0]) else _one_by_one_or_stacked(self._scatter, gradients)
 
     def _gather(self, x: Tensor) -> Tensor:
+        if _is_small(x):
+            return by_matrices(*(_matrix(n, self.size, x.dtype, x.device) for n in x.shape[-2:])).apply(x)
         if _is_large(x):
-            return banded_products(x, *(_matrix(n, False, x.dtype) for n in x.shape[-2:]))
+            return _products((x,), 0)[0]
         down, along = _stencils(self.size)
         return gather(gather(x, down), along)
 
     def _scatter(self, y: Tensor) -> Tensor:
-        rows, columns = y.shape[-2:]
-        more = self.size - 1
+        rows, columns = (n + self.size - 1 for n in y.shape[-2:])
+        if _is_small(y):
+            return by_matrices(*(_matrix(n, self.size, y.dtype, y.device) for n in (rows, columns))).adjoint(y)
         if _is_large(y):
-            return banded_products(y, *(_matrix(n + more, True, y.dtype) for n in (rows, columns)))
+            return _products((y,), 1)[0]
         down, along = _stencils(self.size)
-        return scatter(scatter(y, along, (rows, columns + more)), down, (rows + more, columns + more))
+        return scatter(scatter(y, along, (y.shape[-2], columns)), down, (rows, columns))
+
+
+def _products(maps: Sequence[Tensor], adjoint: int) -> list[Tensor]:
+    height, width = (n + adjoint * (WINDOW_SIZE - 1) for n in maps[0].shape[-2:])
+    down, along = (_strip(n, bool(adjoint), maps[0].dtype) for n in (height, width))
+    return banded_products(down, along, *maps)
+
+
+def _is_small(x: Tensor) -> bool:
+    """Tell whether two products with dense matrices are faster than the many steps of a sparse sum."""
+    suits = type(x) is Tensor and x.dtype in (torch.float32, torch.float64)
+    return suits and max(x.shape[-2:]) * x.itemsize <= SMALL_PLANE
 
 
 def _is_large(x: Tensor) -> bool:
@@ -94,8 +111,15 @@ def _stencils(size: int) -> tuple[Stencil, Stencil]:
 
 
 @lru_cache(maxsize=32)
-def _matrix(n: int, transposed: bool, dtype: torch.dtype) -> Strip:
+def _strip(n: int, transposed: bool, dtype: torch.dtype) -> Strip:
     return strip(n, Profile(tuple(_taps(WINDOW_SIZE)), WINDOW_SIZE // 2), None, transposed, dtype)
+
+
+@lru_cache(maxsize=64)
+def _matrix(n: int, size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Matrix of the means along an axis of `n` samples."""
+    with constants():
+        return gather(torch.eye(n, dtype=torch.float64), _stencils(size)[0]).to(dtype=dtype, device=device)
 
 
 def _one_by_one_or_stacked(function: Callable[[Tensor], Tensor], maps: tuple[Tensor, ...]) -> list[Tensor]:

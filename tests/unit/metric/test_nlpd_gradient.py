@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from metameric.metric import _nlpd
+from metameric.process import _normalized_laplacian
 
 
 def images(*shape: int) -> torch.Tensor:
@@ -20,6 +21,15 @@ def test_same_values_and_gradients(leading, size):
     weights = torch.linspace(0.5, 1.5, ours.numel(), dtype=ours.dtype).view(ours.shape)
     gradients = [torch.autograd.grad((squares * weights).sum(), pair) for squares in (ours, steps)]
     torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("together", [0, 2**15, 2**40])
+def test_the_same_from_whichever_scale_on_both_images_are_transformed_together(together, monkeypatch):
+    pair = images(2, 1, 70, 50), images(1, 3, 70, 50)
+    monkeypatch.setattr(_normalized_laplacian, "TOGETHER", together)
+    ours, steps = _nlpd._squares(*pair), _nlpd._differentiable(*pair)
+    torch.testing.assert_close(ours, steps)
+    torch.testing.assert_close(*(torch.autograd.grad(squares.sum(), pair) for squares in (ours, steps)))
 
 
 @pytest.mark.parametrize("place", [0, 1])
