@@ -7,31 +7,49 @@ derivatives with respect to m, v and c; back through the window they become thos
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from metameric._core.fixed import is_fixed, recall
 from metameric._core.functions import Function, are_plain, stepwise_gradient
 from metameric._core.replay import Replays, replayed
+from metameric.process._pool import add_spread, average
 from metameric.process._ssim import C1, C2, similarity_maps
 from metameric.process._ssim_window import Window
 
 STRUCTURE, BOTH, WEIGHTED = "structure", "luminance and structure", "weighted"
 """What is averaged: s, l s, or l s with weight w."""
+Kinds = tuple[str, ...]
+"""One for each scale."""
 _replays = Replays()
 
 
 def mean_similarity(img1: Tensor, img2: Tensor, kind: str, pad_mode: str | bool = False) -> Tensor:
     """Average a map over the windows of images (batch, channel, height, width): (batch, channel)."""
+    return mean_similarities(img1, img2, (kind,), pad_mode)[0]
+
+
+def mean_similarities(img1: Tensor, img2: Tensor, kinds: Kinds, pad_mode: str | bool = False) -> Tensor:
+    """Average a map at each scale, from the finest on, each half as large as the last: (scale, batch, channel)."""
     if are_plain(img1, img2):
         value: Tensor = replayed(
-            _replays, (kind, pad_mode), lambda a, b: _Mean.apply(a, b, kind, pad_mode)[0], [img1, img2]
+            _replays, (kinds, pad_mode), lambda a, b: _Means.apply(a, b, kinds, pad_mode)[0], [img1, img2]
         )
         return value
-    return _differentiable(img1, img2, kind, pad_mode)
+    return _differentiable(img1, img2, kinds, pad_mode)
 
 
-def _differentiable(img1: Tensor, img2: Tensor, kind: str, pad_mode: str | bool) -> Tensor:
+def _differentiable(img1: Tensor, img2: Tensor, kinds: Kinds, pad_mode: str | bool) -> Tensor:
     """Compute it in steps, each of which can be differentiated any number of times."""
+    means = []
+    for scale, kind in enumerate(kinds):
+        if scale:
+            img1, img2 = (F.avg_pool2d(image, 2, ceil_mode=True) for image in (img1, img2))
+        means.append(_mean(img1, img2, kind, pad_mode))
+    return torch.stack(means)
+
+
+def _mean(img1: Tensor, img2: Tensor, kind: str, pad_mode: str | bool) -> Tensor:
     luminance, structure, weight = similarity_maps(img1, img2, weighted=kind == WEIGHTED, pad_mode=pad_mode)
     if kind == STRUCTURE:
         return structure.mean((-2, -1))
@@ -58,6 +76,13 @@ class _Local(NamedTuple):
         mean, power = window.plain_means(pixels, pixels.square())
         return cls(pixels, centre, mean, power.addcmul_(mean, mean, value=-1))
 
+    @classmethod
+    def at_scales(cls, image: Tensor, number: int, pad_mode: str | bool) -> "list[_Local]":
+        scales = [image]
+        for _ in range(1, number):
+            scales.append(average(scales[-1]))
+        return [cls.of(scale, Window.of(scale, pad_mode)) for scale in scales]
+
 
 def _centred(image: Tensor, window: Window) -> tuple[Tensor, Tensor]:
     padded = window.pad(image)
@@ -68,7 +93,7 @@ def _centred(image: Tensor, window: Window) -> tuple[Tensor, Tensor]:
 class _Maps:
     """The maps of two images, and the derivatives of their means."""
 
-    def __init__(self, img1: Tensor, img2: Tensor, kind: str, pad_mode: str | bool) -> None:
+    def __init__(self, img1: Tensor, img2: "Tensor | _Local", kind: str, pad_mode: str | bool) -> None:
         self.kind, self.window = kind, Window.of(img1, pad_mode)
         centre1, centre2 = self._measure(img1, img2)
         # 2 c + C2 becomes the structure map.
@@ -78,12 +103,12 @@ class _Maps:
             self.bright = torch.addcmul(self.mean1.square(), self.mean2, self.mean2).add_(C1)
             self.luminance = (self.mean1 * self.mean2).mul_(2).add_(C1).div_(self.bright)
 
-    def _measure(self, img1: Tensor, img2: Tensor) -> tuple[Tensor, Tensor]:
+    def _measure(self, img1: Tensor, img2: "Tensor | _Local") -> tuple[Tensor, Tensor]:
         """Compute moments: `joint` is the covariance, `below` the sum of both variances and C2."""
-        window, known = self.window, is_fixed(img2)
-        if known or self.kind == WEIGHTED:
+        window = self.window
+        if isinstance(img2, _Local) or self.kind == WEIGHTED:
             first = _Local.of(img1, window)
-            second = recall(img2, ("ssim", window), lambda image: _Local.of(image, window))
+            second = img2 if isinstance(img2, _Local) else _Local.of(img2, window)
             (self.pixels1, centre1, self.about1, self.variance1) = first
             (self.pixels2, centre2, self.about2, self.variance2) = second
             (joint,) = window.plain_means(self.pixels1 * self.pixels2)
@@ -159,27 +184,41 @@ class _Maps:
         return mean, variance
 
 
-class _Mean(Function):
-    """`mean_similarity` with a gradient in few operations; gradients of the gradient are left to `_differentiable`."""
+class _Means(Function):
+    """`mean_similarities` with a gradient in few operations; gradients of that are left to `_differentiable`."""
 
     @staticmethod
-    def forward(img1: Tensor, img2: Tensor, kind: str, pad_mode: str | bool) -> tuple[Any, ...]:
-        maps = _Maps(img1, img2, kind, pad_mode)
-        return maps.mean(), maps
+    def forward(img1: Tensor, img2: Tensor, kinds: Kinds, pad_mode: str | bool) -> tuple[Any, ...]:
+        scales = []
+        known: list[_Local] | None = None
+        if is_fixed(img2):
+            key = "ssim", len(kinds), pad_mode
+            known = recall(img2, key, lambda image: _Local.at_scales(image, len(kinds), pad_mode))
+        for scale, kind in enumerate(kinds):
+            if scale:
+                img1, img2 = average(img1), img2 if known else average(img2)
+            scales.append(_Maps(img1, known[scale] if known else img2, kind, pad_mode))
+        return torch.stack([maps.mean() for maps in scales]), scales
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Any, ...]) -> None:
-        img1, img2, ctx.kind, ctx.pad_mode = inputs
+        img1, img2, ctx.kinds, ctx.pad_mode = inputs
         ctx.save_for_backward(img1, img2)
-        ctx.maps = output[1] if img1.requires_grad or img2.requires_grad else None
+        ctx.scales = output[1] if img1.requires_grad or img2.requires_grad else None
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor, _: None) -> tuple[Tensor | None, ...]:
         images, needed = ctx.saved_tensors, ctx.needs_input_grad[:2]
         if torch.is_grad_enabled() or not are_plain(gradient):
             back = stepwise_gradient(
-                lambda a, b: _differentiable(a, b, ctx.kind, ctx.pad_mode), images, needed, gradient
+                lambda a, b: _differentiable(a, b, ctx.kinds, ctx.pad_mode), images, needed, gradient
             )
-        else:
-            back = tuple(ctx.maps.pull_back(gradient, needed))
-        return (*back, None, None)
+            return (*back, None, None)
+        coarser: list[Tensor | None] = [None, None]
+        for maps, own in zip(reversed(ctx.scales), reversed(gradient.unbind()), strict=True):
+            finer = maps.pull_back(own, needed)
+            for total, added in zip(finer, coarser, strict=True):
+                if total is not None and added is not None:
+                    add_spread(added, total)
+            coarser = finer
+        return (*coarser, None, None)

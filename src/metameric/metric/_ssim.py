@@ -1,18 +1,20 @@
 """Structural similarity, at one scale and at several."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
-import torch.nn.functional as F
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from metameric._core.errors import InputError
+from metameric._core.linear import constants
 from metameric._core.replay import Replays, replayed
 from metameric._core.types import Number
 from metameric.metric._per_image import per_image
-from metameric.metric._similarity import BOTH, STRUCTURE, WEIGHTED, mean_similarity
+from metameric.metric._similarity import BOTH, STRUCTURE, WEIGHTED, mean_similarities, mean_similarity
 from metameric.process._image_pairs import matched_images, warn_outside_unit_range
-from metameric.process._power import positive_power
+from metameric.process._power import positive_product
 from metameric.process._ssim import warn_small_images
 
 Images = Float[Tensor, "_ _ height width"]
@@ -124,24 +126,25 @@ def ms_ssim(
     powers = _exponents(power_factors)
     warn_outside_unit_range("ms_ssim", img1, img2)
     warn_small_images("ms_ssim", img1, len(powers))
-    value: Tensor = replayed(_replays, tuple(powers), lambda a, b: _over_scales(a, b, powers), [img1, img2])
+    value: Tensor = replayed(_replays, powers, lambda a, b: _over_scales(a, b, powers), [img1, img2])
     return value
 
 
-def _over_scales(img1: Tensor, img2: Tensor, powers: Sequence[float]) -> Tensor:
-    value = img1.new_ones(img1.shape[:2])
-    for scale, power in enumerate(powers, start=1):
-        last = scale == len(powers)
-        value = value * positive_power(mean_similarity(img1, img2, BOTH if last else STRUCTURE), power)
-        if not last:
-            img1, img2 = (F.avg_pool2d(image, 2, ceil_mode=True) for image in (img1, img2))
-    return value
+def _over_scales(img1: Tensor, img2: Tensor, powers: tuple[float, ...]) -> Tensor:
+    means = mean_similarities(img1, img2, (STRUCTURE,) * (len(powers) - 1) + (BOTH,))
+    return positive_product(means, _column(powers, img1.dtype, img1.device))
 
 
-def _exponents(power_factors: Tensor | Sequence[Number] | None) -> list[float]:
+@lru_cache(maxsize=64)
+def _column(powers: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    with constants():
+        return torch.tensor(powers, dtype=dtype, device=device).view(-1, 1, 1)
+
+
+def _exponents(power_factors: Tensor | Sequence[Number] | None) -> tuple[float, ...]:
     if power_factors is None:
-        return list(POWER_FACTORS)
-    powers = [float(p) for p in power_factors]
+        return POWER_FACTORS
+    powers = tuple(float(p) for p in power_factors)
     if not powers or any(not p >= 0 for p in powers):
-        raise InputError(f"power_factors are {powers}; expected one exponent for each scale, zero or more.")
+        raise InputError(f"power_factors are {list(powers)}; expected one exponent for each scale, zero or more.")
     return powers

@@ -13,3 +13,13 @@ def positive_power(x: Float[Tensor, "*shape"], exponent: float) -> Float[Tensor,
     positive = x > 0
     power = torch.where(positive, x, torch.ones_like(x)) ** exponent
     return torch.where(positive, power, torch.zeros_like(x))
+
+
+def positive_product(
+    x: Float[Tensor, "factor *shape"], exponents: Float[Tensor, "factor ..."]
+) -> Float[Tensor, "*shape"]:
+    """Multiply powers along the first dimension; with any factor zero or negative, 0 with a gradient of 0."""
+    positive = (x > 0).all(0)
+    logarithms = torch.where(positive, x, torch.ones_like(x)).log()
+    product = (logarithms * exponents).sum(0).exp()
+    return torch.where(positive, product, torch.zeros_like(product))
