@@ -57,10 +57,12 @@ def warn_outside_unit_range(name: str, *images: Tensor) -> None:
             continue
         low, high = image.aminmax()
         if not (low >= -RANGE_TOLERANCE and high <= 1 + RANGE_TOLERANCE):
-            warnings.warn(
-                f"{name}: image values run from {low:.4g} to {high:.4g}, its constants are made for [0, 1]. "
-                "Rescale the images, for example with metameric.process.rescale.",
-                UserWarning,
-                stacklevel=3,
+            found = (
+                "an image has values that are no numbers (NaN); of these the metric is none. Repair it, for instance "
+                "with torch.nan_to_num."
+                if bool(low.isnan())
+                else f"image values run from {low:.4g} to {high:.4g}, its constants are made for [0, 1]. Rescale the "
+                "images, for example with metameric.process.rescale."
             )
+            warnings.warn(f"{name}: {found}", UserWarning, stacklevel=3)
             return

@@ -1,6 +1,7 @@
 """Metrics: closed forms, values per image, and finite gradients where formulas divide zero by zero."""
 
 import pickle
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -89,6 +90,16 @@ def test_gradients_are_finite(name, value, kwargs, pairs):
         first = first.clone().requires_grad_()
         (gradient,) = torch.autograd.grad(getattr(mm.metric, name)(first, second, **kwargs).sum(), first)
         assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("place", [0, 1])
+def test_an_image_that_is_partly_no_number_is_at_no_distance(name, place):
+    images = torch.rand(2, 2, 1, 192, 192, generator=torch.Generator().manual_seed(0))
+    images[place, 1, 0, 100, 17] = torch.nan
+    with nullcontext() if name == "mse" else pytest.warns(UserWarning, match=r"no numbers \(NaN\)"):
+        value = getattr(mm.metric, name)(*images)
+    assert value[:, 0].isnan().tolist() == [False, True]
 
 
 def test_anticorrelated_images_have_a_multiscale_similarity_of_zero(pairs):
