@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
+from metameric._core.precision import full_precision
+
 try:
     from torch._C import _are_functorch_transforms_active as _transforming
     from torch._functorch.utils import unwrap_dead_wrappers as _unwrap
@@ -23,7 +25,14 @@ class Function(torch.autograd.Function):
     That look takes as long as an operation on 64 x 64 pixels. Arguments are given by position, all of them.
     """
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # The forward pass is called by `apply`; the backward pass by PyTorch, where autocast may be on.
+        if "backward" in vars(cls):
+            cls.backward = staticmethod(full_precision(cls.backward))  # type: ignore[method-assign]
+
     @classmethod
+    @full_precision
     def apply(cls, *args: Any) -> Any:
         """Compute `forward`, remembering what its derivatives need."""
         if _transforming():

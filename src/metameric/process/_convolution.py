@@ -17,6 +17,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from metameric._core.errors import InputError
 from metameric._core.linear import constants, is_constant, linear_map
+from metameric._core.precision import full_precision
 from metameric._core.types import Images
 from metameric.process._padding import fold, pad, same_pads
 
@@ -28,6 +29,7 @@ Kernel = Float[Tensor, "*bank kernel_height kernel_width"]
 Filtered = Float[Tensor, "*out height width"]
 
 
+@full_precision
 def convolve(image: Images, kernel: Kernel, pad_mode: str = "reflect", *, method: str = "auto") -> Filtered:
     """Filter images at their own size (cross-correlation, as `torch.nn.functional.conv2d`).
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from metameric._core.functions import Function
 from metameric._core.linear import Map, linear_map, linear_map_to_several
+from metameric._core.precision import full_precision
 from metameric._core.types import Images
 from metameric.process._banded import (
     BLOCK,
@@ -47,6 +48,7 @@ class Terms(NamedTuple):
     down: Float[Tensor, "kernel term height"]
     along: Float[Tensor, "kernel term width"]
 
+    @full_precision
     def kernels(self) -> Float[Tensor, "kernel 1 height width"]:
         """Add up the terms."""
         return torch.einsum("kt,kth,ktw->khw", self.weights, self.down, self.along).unsqueeze(1)

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from metameric._core.precision import full_precision
 from metameric.models.portilla_simoncelli._pointwise import Modulus, PhaseDoubling
 from metameric.models.portilla_simoncelli._spectrum import PowerSpectrum, lag_matrices
 
@@ -45,6 +46,7 @@ def power_spectrum(image: Planes) -> Float[Tensor, "*lead height columns"]:
     return cast(Tensor, PowerSpectrum.apply(image))
 
 
+@full_precision
 def autocovariance(power: Float[Tensor, "*lead height columns"], columns: int, width: int) -> Tensor:
     """Central ``width x width`` lags of the circular autocovariance, from a power spectrum (Wiener-Khinchin).
 
@@ -55,6 +57,7 @@ def autocovariance(power: Float[Tensor, "*lead height columns"], columns: int, w
     return lags[..., :width, :width] - lags[..., width:, width:]
 
 
+@full_precision
 def cross_moment(
     first: Float[Tensor, "*lead n height width"], second: Float[Tensor, "*lead m height width"]
 ) -> Float[Tensor, "*lead n m"]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from metameric._core.precision import full_precision
 from metameric.process.steerable._arguments import Coefficients
 
 
@@ -25,6 +26,7 @@ def steering_weights(order: int, angles: Tensor, even_phase: bool) -> Tensor:
     return torch.linalg.pinv(system) @ wanted
 
 
+@full_precision
 def steer(
     coefficients: Coefficients, order: int, angles: Sequence[float] | Tensor, even_phase: bool
 ) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
