@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import metameric as mm
-from metameric._core.precision import lowered
+from metameric._core.verbatim import lowered
 from parts import FUNCTIONS, MODELS, SIZE, draw, tensors
 
 LOW = {"device_type": "cpu", "dtype": torch.bfloat16}

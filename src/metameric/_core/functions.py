@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from metameric._core.precision import full_precision
+from metameric._core.verbatim import as_written
 
 try:
     from torch._C import _are_functorch_transforms_active as _transforming
@@ -29,10 +29,10 @@ class Function(torch.autograd.Function):
         super().__init_subclass__(**kwargs)
         # The forward pass is called by `apply`; the backward pass by PyTorch, where autocast may be on.
         if "backward" in vars(cls):
-            cls.backward = staticmethod(full_precision(cls.backward))  # type: ignore[method-assign]
+            cls.backward = staticmethod(as_written(cls.backward))  # type: ignore[method-assign]
 
     @classmethod
-    @full_precision
+    @as_written
     def apply(cls, *args: Any) -> Any:
         """Compute `forward`, remembering what its derivatives need."""
         if _transforming():

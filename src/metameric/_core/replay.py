@@ -22,7 +22,7 @@ from torch.utils import _pytree
 from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode
 
 from metameric._core.functions import Function, are_plain, stepwise_gradient
-from metameric._core.precision import full_precision
+from metameric._core.verbatim import as_written
 
 ENABLED = os.environ.get("METAMERIC_CUDA_GRAPHS", "1") != "0"
 LARGEST, LARGEST_WITH_GRADIENT = 2**27, 2**24
@@ -214,7 +214,7 @@ class _alone:
         _busy.yes = self.before
 
 
-@full_precision
+@as_written
 def replayed(
     replays: Replays, key: Hashable, function: Apply, inputs: Sequence[Tensor], constants: Iterable[Tensor] = ()
 ) -> Any:
@@ -284,7 +284,7 @@ def replayable(method: F) -> F:
     """Have a module's method of one tensor, and of further hashable arguments, replayed where that pays."""
 
     @wraps(method)
-    @full_precision
+    @as_written
     def run(self: nn.Module, x: Tensor, *arguments: Any, **options: Any) -> Any:
         if not (isinstance(x, Tensor) and pays([x])):
             return method(self, x, *arguments, **options)

@@ -8,12 +8,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from metameric._core.precision import full_precision
+from metameric._core.verbatim import as_written
 
 _PIECE = 1024
 
 
-@full_precision
+@as_written
 def inner(a: Float[Tensor, "m n"], b: Float[Tensor, "k n"]) -> Float[Tensor, "m k"]:
     """Return the inner products of all rows of `a` with all rows of `b`, in float64."""
     pieces = a.shape[1] // _PIECE

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metameric._core.precision import full_precision
 from metameric._core.tensors import Flags, Indices, Numbers, dot, norm, on_host, rows, spread
+from metameric._core.verbatim import as_written
 from metameric._solve._constraint import Constraint, is_curved
 from metameric._solve._line_search import Outcome, StrongWolfe
 from metameric._solve._point import Evaluate, Point
@@ -98,7 +98,7 @@ class LBFGS:
         scale = torch.where(scale > torch.finfo(x.dtype).eps * unit, scale, torch.full_like(scale, unit))
         return self.first_step * scale / norm(direction).clamp(min=torch.finfo(x.dtype).tiny)
 
-    @full_precision
+    @as_written
     def _direction(
         self, point: Point, downhill: Tensor, memory: Memory, constraint: Constraint
     ) -> tuple[Tensor, Numbers, Flags]:
@@ -122,7 +122,7 @@ class LBFGS:
         direction = torch.where(spread(torch.from_numpy(known).to(newton.device), newton), newton, downhill)
         return direction, on_host(dot(point.gradient, direction))[0], known
 
-    @full_precision
+    @as_written
     def _remember(self, memory: Memory, before: Point, outcome: Outcome, constraint: Constraint) -> None:
         after = outcome.point
         s = constraint.tangent(after.x, after.x - before.x)

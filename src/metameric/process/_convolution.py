@@ -17,8 +17,8 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from metameric._core.errors import InputError
 from metameric._core.linear import constants, is_constant, linear_map
-from metameric._core.precision import full_precision
 from metameric._core.types import Images
+from metameric._core.verbatim import as_written
 from metameric.process._padding import fold, pad, same_pads
 
 # Forward plus gradient at 256 x 256 on one CPU core: equal between 3 x 3 and 5 x 5, thirty times apart at 31 x 31.
@@ -29,7 +29,7 @@ Kernel = Float[Tensor, "*bank kernel_height kernel_width"]
 Filtered = Float[Tensor, "*out height width"]
 
 
-@full_precision
+@as_written
 def convolve(image: Images, kernel: Kernel, pad_mode: str = "reflect", *, method: str = "auto") -> Filtered:
     """Filter images at their own size (cross-correlation, as `torch.nn.functional.conv2d`).
 

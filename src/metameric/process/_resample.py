@@ -8,8 +8,8 @@ from jaxtyping import Num
 from torch import Tensor
 
 from metameric._core.errors import InputError, InputTypeError
-from metameric._core.precision import full_precision
 from metameric._core.types import Images
+from metameric._core.verbatim import as_written
 from metameric.process._padding import PAD_MODES, Pads, pad
 
 Pair = tuple[int, int]
@@ -57,7 +57,7 @@ def same_padding(
     return _pad(image, (pads[0], pads[1]), pad_mode)
 
 
-@full_precision
+@as_written
 def correlate_downsample(
     image: Signal, filt: Num[Tensor, "rows columns"], padding_mode: str = "reflect"
 ) -> Num[Tensor, "*lead half_height half_width"]:
@@ -89,7 +89,7 @@ def correlate_downsample(
     return out.reshape(*image.shape[:-2], *out.shape[-2:])
 
 
-@full_precision
+@as_written
 def upsample_convolve(
     image: Signal, odd: Pair, filt: Num[Tensor, "rows columns"], padding_mode: str = "reflect"
 ) -> Num[Tensor, "*lead double_height double_width"]:

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from metameric._core.functions import Function
 from metameric._core.linear import Map, linear_map, linear_map_to_several
-from metameric._core.precision import full_precision
 from metameric._core.types import Images
+from metameric._core.verbatim import as_written
 from metameric.process._banded import (
     BLOCK,
     Profile,
@@ -48,7 +48,7 @@ class Terms(NamedTuple):
     down: Float[Tensor, "kernel term height"]
     along: Float[Tensor, "kernel term width"]
 
-    @full_precision
+    @as_written
     def kernels(self) -> Float[Tensor, "kernel 1 height width"]:
         """Add up the terms."""
         return torch.einsum("kt,kth,ktw->khw", self.weights, self.down, self.along).unsqueeze(1)

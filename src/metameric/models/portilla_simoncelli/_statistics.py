@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from metameric._core.precision import full_precision
+from metameric._core.verbatim import as_written
 from metameric.models.portilla_simoncelli._pointwise import Modulus, PhaseDoubling
 from metameric.models.portilla_simoncelli._spectrum import PowerSpectrum, lag_matrices
 
@@ -46,7 +46,7 @@ def power_spectrum(image: Planes) -> Float[Tensor, "*lead height columns"]:
     return cast(Tensor, PowerSpectrum.apply(image))
 
 
-@full_precision
+@as_written
 def autocovariance(power: Float[Tensor, "*lead height columns"], columns: int, width: int) -> Tensor:
     """Central ``width x width`` lags of the circular autocovariance, from a power spectrum (Wiener-Khinchin).
 
@@ -57,7 +57,7 @@ def autocovariance(power: Float[Tensor, "*lead height columns"], columns: int, w
     return lags[..., :width, :width] - lags[..., width:, width:]
 
 
-@full_precision
+@as_written
 def cross_moment(
     first: Float[Tensor, "*lead n height width"], second: Float[Tensor, "*lead m height width"]
 ) -> Float[Tensor, "*lead n m"]:

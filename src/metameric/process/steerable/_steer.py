@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from metameric._core.precision import full_precision
+from metameric._core.verbatim import as_written
 from metameric.process.steerable._arguments import Coefficients
 
 
@@ -26,7 +26,7 @@ def steering_weights(order: int, angles: Tensor, even_phase: bool) -> Tensor:
     return torch.linalg.pinv(system) @ wanted
 
 
-@full_precision
+@as_written
 def steer(
     coefficients: Coefficients, order: int, angles: Sequence[float] | Tensor, even_phase: bool
 ) -> tuple[dict[int, Tensor], dict[int, Tensor]]:

@@ -1,0 +1,55 @@
+"""Arithmetic as it is written here, in the precision of the numbers given.
+
+Inside `torch.autocast` PyTorch multiplies and convolves in half precision. That is meant for networks: a filter, a
+metric or a solver's step loses more than it gains, and filters of another precision than the images would be refused.
+`torch.compile` would follow operations whose gradients are written out into PyTorch's own code, where it gives up.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import torch
+
+F = TypeVar("F", bound=Callable[..., Any])
+DEVICES = ("cpu", "cuda", "xpu", "mps")
+
+
+def lowered() -> list[str]:
+    """Return the kinds of devices on which operations are in lower precision than their numbers."""
+    return [device for device in DEVICES if torch.is_autocast_enabled(device)]
+
+
+# A private name, asked at every call: without it calls are slower, never wrong.
+_are_some: Callable[[], bool] = getattr(torch._C, "_is_any_autocast_enabled", lambda: True)
+
+
+def as_written(function: F) -> F:
+    """Have a function compute in the precision of its arguments, and as it is inside a compiled function."""
+
+    @wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        if not _are_some():
+            return function(*args, **kwargs)
+        with ExitStack() as stack:
+            for device in lowered():
+                stack.enter_context(torch.autocast(device, enabled=False))
+            return function(*args, **kwargs)
+
+    _leave_uncompiled(run)
+    return cast(F, run)
+
+
+def _leave_uncompiled(function: Any) -> None:
+    """As `torch.compiler.disable`, which would import all of the compiler, for seconds, where nobody compiles."""
+    function._torchdynamo_disable = True
+    function._torchdynamo_disable_msg = "its gradient is written out"
+    try:
+        from torch._C._dynamo import eval_frame
+    except ImportError:
+        return
+    if hasattr(eval_frame, "set_code_exec_strategy"):
+        skip = eval_frame._FrameAction.SKIP
+        strategy = eval_frame._FrameExecStrategy(skip, skip)
+        eval_frame.set_code_exec_strategy(function.__code__, strategy)
