@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from metameric._core.errors import InputError
 from metameric._solve._status import Status
 
 
@@ -12,6 +13,27 @@ def test_same_choices_give_the_same_bits(case, identical):
     torch.rand(3)  # what others draw in between is of no importance
     case.run(b, 8)
     identical(a, b)
+
+
+def test_the_same_where_gradients_are_off(case, identical):
+    a = case.new()
+    case.run(a, 5)
+    with torch.no_grad():
+        b = case.new()
+        case.run(b, 5)
+        assert not torch.is_grad_enabled()
+    identical(a, b)
+
+
+def test_inference_mode_is_refused(case):
+    with (
+        torch.inference_mode(),
+        pytest.raises(InputError, match=r"torch.inference_mode is on.*works under torch.no_grad"),
+    ):
+        case.new()
+    begun = case.new()
+    with torch.inference_mode(), pytest.raises(InputError, match=r"torch.inference_mode is on"):
+        case.run(begun, 1)
 
 
 def test_global_random_state_is_left_alone(case, tmp_path):

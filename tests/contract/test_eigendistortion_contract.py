@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import metameric as mm
+from metameric._core.errors import InputError
 
 
 def make(dtype=torch.float32, batch=1, size=8, **options):
@@ -162,6 +163,17 @@ def test_same_choices_give_the_same_bits_and_global_random_state_is_left_alone(t
     c = searching()
     c.synthesize(max_iter=5, seed=1, **OPTIONS)
     assert not torch.equal(a.eigendistortions, c.eigendistortions)
+
+
+def test_the_same_where_gradients_are_off():
+    a = searching()
+    a.synthesize(max_iter=5, **OPTIONS)
+    with torch.no_grad():
+        b = searching()
+        b.synthesize(max_iter=5, **OPTIONS)
+    assert torch.equal(a.eigendistortions, b.eigendistortions)
+    with torch.inference_mode(), pytest.raises(InputError, match=r"torch.inference_mode is on"):
+        searching()
 
 
 def test_repr_says_what_it_is_and_how_it_stands():

@@ -3,11 +3,14 @@
 import random
 import secrets
 from collections.abc import Sequence
+from operator import index
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from metameric._core.counts import whole
 from metameric._core.errors import InputError
 
 # Draws the seed of every synthesis that was not given one, so that nothing else moves the global state.
@@ -29,12 +32,13 @@ def set_seed(seed: int | None = None) -> None:
     """
     if seed is None:
         return
-    if not 0 <= seed < 2**32:
+    number = whole(seed)
+    if number is None or not 0 <= number < 2**32:
         raise InputError(f"seed is {seed}; expected an integer from 0 to 2**32 - 1.")
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - this function exists to seed the global state
-    torch.manual_seed(seed)
-    _seed_source.seed(seed)
+    random.seed(number)
+    np.random.seed(number)  # noqa: NPY002 - this function exists to seed the global state
+    torch.manual_seed(number)
+    _seed_source.seed(number)
 
 
 def fresh_seed() -> int:
@@ -50,9 +54,10 @@ def problem_seeds(seed: int | Sequence[int] | None, n_problems: int) -> list[int
     """One seed per problem: ``seed, seed + 1, ...``, or the given sequence, or freshly drawn ones."""
     if seed is None:
         seed = fresh_seed()
-    if isinstance(seed, int):
-        return [seed + i for i in range(n_problems)]
-    seeds = [int(s) for s in seed]
+    first = whole(seed)
+    if first is not None:
+        return [first + i for i in range(n_problems)]
+    seeds = [int(s) for s in cast(Sequence[int], seed)]
     if len(seeds) != n_problems:
         raise InputError(
             f"{len(seeds)} seeds for a batch of {n_problems}; give one seed per batch entry, or a single one."
@@ -62,7 +67,7 @@ def problem_seeds(seed: int | Sequence[int] | None, n_problems: int) -> list[int
 
 def generator(seed: int) -> torch.Generator:
     """Return a CPU generator: numbers are drawn there and moved, so that every device sees the same ones."""
-    return torch.Generator().manual_seed(seed)
+    return torch.Generator().manual_seed(index(seed))
 
 
 def uniform(seeds: Sequence[int], like: Tensor) -> Tensor:

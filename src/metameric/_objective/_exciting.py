@@ -1,13 +1,14 @@
 """Responses worth driving: a unit, a channel, a layer, or one against others."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from metameric._core.batched import each, name_of
+from metameric._core.counts import whole
 from metameric._core.errors import InputError
 from metameric._core.types import Number
 from metameric._objective._function import Function
@@ -52,12 +53,13 @@ class UnitResponse(nn.Module):
         super().__init__()
         if against not in (None, "others", "softmax"):
             raise InputError(f"against is {against!r}; expected None, 'others' or 'softmax'.")
-        if against is not None and not isinstance(index, int):
+        channel = None if index is None else whole(index)
+        if against is not None and channel is None:
             raise InputError(f"against={against!r} compares channels; expected index to be one number, not {index!r}.")
         if not temperature > 0:
             raise InputError(f"temperature is {temperature}; expected more than 0.")
         self.model, self.against, self.temperature = model, against, temperature
-        self.index = index if index is None or isinstance(index, int) else tuple(index)
+        self.index = channel if index is None or channel is not None else tuple(cast(Sequence[int], index))
         self.__name__ = f"{name_of(model)} {'layer' if index is None else index}"
 
     def forward(self, x: Tensor) -> Float[Tensor, " batch"]:

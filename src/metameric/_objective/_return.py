@@ -51,7 +51,7 @@ class _Visit:
         (self.excess,) = on_host((self.value / contest.level).log())
 
     def landed(self) -> Landed:
-        (normal,) = torch.autograd.grad(self._graph.sum(), self._x)
+        (normal,) = torch.autograd.grad(self._graph, self._x, torch.ones_like(self._graph))
         return Landed(self._x.detach(), self.value, normal)
 
 

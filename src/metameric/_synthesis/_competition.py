@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import torch
@@ -146,12 +147,12 @@ class Competition(Penalised):
                 )
             return initial_image.detach().to(self._image)
         std = DEFAULT_NOISE if initial_noise is None else initial_noise
-        if not (isinstance(std, int | float) and std > 0):
+        if not (isinstance(std, Real) and std > 0):
             raise InputError(f"initial_noise is {std!r}; expected a standard deviation, more than 0.")
         n = len(seed) if self._image.shape[0] == 1 and isinstance(seed, Sequence) else self._image.shape[0]
         self._seeds = problem_seeds(seed, n)
         image = self._image.expand(n, *self._image.shape[1:])
-        return image + std * normal(self._seeds, image)
+        return image + float(std) * normal(self._seeds, image)
 
     def _range(self) -> tuple[float, float]:
         box = self._constraint

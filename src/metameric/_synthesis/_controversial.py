@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from metameric._core.batched import name_of
+from metameric._core.counts import count
 from metameric._core.errors import InputError, ModelError
 from metameric._core.random import uniform
 from metameric._core.types import Number
@@ -164,8 +165,7 @@ class ControversialStimuli(Renewed):
         store_progress, stop_criterion, stop_iters_to_check, stop, progress, observers
             As for `Synthesis`; what is stored and recorded are all starts, one after the other.
         """
-        if not isinstance(restarts, int) or restarts < 1:
-            raise InputError(f"restarts is {restarts!r}; expected a whole number of starts, at least 1.")
+        restarts = count("restarts", restarts, 1, "starts")
         self._restarts, self._enough = restarts, float(enough)
         options = {"stop": stop, "progress": progress, "observers": observers}
         return super().synthesize(max_iter, store_progress, stop_criterion, stop_iters_to_check, **options)  # type: ignore[arg-type]

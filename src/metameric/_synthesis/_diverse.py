@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from metameric._core.counts import count
 from metameric._core.errors import InputError
 from metameric._core.random import problem_seeds, uniform
 from metameric._core.tensors import norm, rows
@@ -172,7 +173,7 @@ class DiverseExcitingInputs(DiverseSynthesis):
         dtype: torch.dtype = torch.float32,
         device: str | torch.device = "cpu",
     ) -> None:
-        check_n(n)
+        n = check_n(n)
         self._single = constraint or contrast_constraint(mean, std, allowed_range, mask)
         batch, *shape = image_shape
         super().__init__(response, (batch, n, *shape), constraint=PerMember(self._single), dtype=dtype, device=device)
@@ -217,10 +218,9 @@ class DiverseExcitingInputs(DiverseSynthesis):
         return {**settings, "constraint": self._constraint, "measure": self._measure, "embed": self._embed}
 
 
-def check_n(n: int) -> None:
+def check_n(n: int) -> int:
     """Refuse a set of fewer than two."""
-    if not isinstance(n, int) or n < 2:
-        raise InputError(f"n is {n!r}; expected a whole number of stimuli, at least 2.")
+    return count("n", n, 2, "stimuli")
 
 
 def _mean_distance(distances: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from metameric._core.counts import count
 from metameric._core.errors import InputError
 from metameric._core.random import problem_seeds
 from metameric._core.types import Number
@@ -77,11 +78,10 @@ class DiverseMetamers(DiverseSynthesis):
         measure: str = "mean",
         embed: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        check_n(n)
+        n = check_n(n)
         if tolerance is not None and not tolerance > 0:
             raise InputError(f"tolerance is {tolerance}; expected more than 0.")
-        if not isinstance(spreading, int) or spreading < 1:
-            raise InputError(f"spreading is {spreading!r}; expected a whole number of iterations, at least 1.")
+        spreading = count("spreading", spreading, 1, "iterations")
         single = Metamer(image, model, penalty_lambda=0.0)
         self._single = constraint or (FREE if allowed_range is None else Box(*allowed_range))
         shape = (image.shape[0], n, *image.shape[1:])

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
+from metameric._core.counts import count
 from metameric._core.errors import InputError
 
 METHODS = ("auto", "exact", "power", "randomized_svd")
@@ -25,10 +26,8 @@ class Options:
         """Refuse what cannot be meant."""
         if self.method not in METHODS:
             raise InputError(f"method is {self.method!r}; expected one of {', '.join(map(repr, METHODS))}.")
-        if not isinstance(self.k, int) or not isinstance(self.max_iter, int) or self.max_iter < 0:
-            raise InputError(
-                f"k is {self.k!r} and max_iter {self.max_iter!r}; expected whole numbers, max_iter 0 or more."
-            )
+        for name, value, least in (("k", self.k, 1), ("max_iter", self.max_iter, 0)):
+            count(name, value, least)
         if self.ends not in ("both", "largest"):
             raise InputError(f"ends is {self.ends!r}; expected 'both' or 'largest'.")
         if self.stop_criterion is not None and not 0 <= self.stop_criterion < math.inf:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from metameric._core.batched import name_of
+from metameric._core.counts import count
 from metameric._core.errors import InputError, ModelError, StateError
 from metameric._core.random import STARTS_APART, uniform
 from metameric._core.types import Number
@@ -141,8 +142,7 @@ class MostExcitingInput(Kicked):
             Noise images tried for each stimulus: after 5, 10, 20, ... iterations the worse half is dropped, until the
             best is left. Deep networks have many local maxima. Not with an initial image.
         """
-        if not isinstance(n_starts, int) or n_starts < 1:
-            raise InputError(f"n_starts is {n_starts!r}; expected a whole number of starts, at least 1.")
+        n_starts = count("n_starts", n_starts, 1, "starts")
         if n_starts > 1 and initial_image is not None:
             raise InputError(f"n_starts is {n_starts} and an initial_image is given; expected one of the two.")
         self._n_starts = n_starts

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from metameric._core.batched import each
+from metameric._core.counts import count
 from metameric._core.errors import InputError
 from metameric._core.panels import CurvesPanel, Panel
 from metameric._core.random import normal
@@ -88,8 +89,7 @@ class Geodesic(SetSynthesis):
                 f"image_a is {tuple(image_a.shape)}, {image_a.dtype}, and image_b {tuple(image_b.shape)}, "
                 f"{image_b.dtype}; expected two of the same."
             )
-        if not isinstance(n_steps, int) or n_steps < 2:
-            raise InputError(f"n_steps is {n_steps!r}; expected a whole number, at least 2.")
+        n_steps = count("n_steps", n_steps, 2)
         if coarse_to_fine not in ("time", "time and scale", None):
             raise InputError(f"coarse_to_fine is {coarse_to_fine!r}; expected 'time', 'time and scale' or None.")
         if bool((norm(image_a - image_b) == 0).any()):

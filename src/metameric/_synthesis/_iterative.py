@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from metameric._core.batched import name_of
+from metameric._core.counts import count, whole
 from metameric._core.errors import InputError
 from metameric._objective._terms import Objective
 from metameric._solve._constraint import FREE, Constraint
@@ -26,6 +27,7 @@ from metameric._synthesis._recorded import Recorded
 from metameric._synthesis._result import SynthesisResult
 from metameric._synthesis._resumed import require_complete
 from metameric._version import __version__
+from metameric.validate._stimulus import refuse_inference_mode
 
 LEARNING_RATE = 0.01
 """Of a `torch.optim` optimizer, if none is given: plenoptic's, for all of them."""
@@ -99,11 +101,10 @@ class IterativeSynthesis(Recorded, Archived, ABC):
         batch_size: int | None = None,
     ) -> SynthesisResult:
         """Run the loop, or run it on, and keep what comes of it whatever happens."""
-        if not isinstance(max_iter, int) or max_iter < 0:
-            raise InputError(f"max_iter is {max_iter!r}; expected a whole number of iterations, 0 or more.")
-        if batch_size is not None and batch_size < 1:
-            raise InputError(f"batch_size is {batch_size}; expected at least 1, or None for everything at once.")
+        max_iter = count("max_iter", max_iter, 0, "iterations")
+        batch_size = None if batch_size is None else count("batch_size", batch_size, 1, "problems")
         require_complete(self, "synthesize")
+        refuse_inference_mode()
         self._set_store_progress(store_progress)
         bar = ProgressBar(type(self).__name__, self._bar, disable=None if progress is None else not progress)
         keep = _Keep(self)
@@ -139,8 +140,10 @@ class IterativeSynthesis(Recorded, Archived, ABC):
     def _set_store_progress(self, every: bool | int | None) -> None:
         if isinstance(every, bool) or every is None:
             every = 1 if every else 0
-        if every < 0:
+        number = whole(every)
+        if number is None or number < 0:
             raise InputError(f"store_progress is {every}; expected True, False or every how many iterations to store.")
+        every = number
         if self._snapshots is not None and every != self._snapshots.every:
             raise InputError(
                 f"store_progress is {every} but was {self._snapshots.every} in the first call; the stored stimuli must "

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from metameric._core.counts import count
 from metameric._core.errors import InputError
 from metameric._core.random import normal
 from metameric._core.tensors import rows, spread
@@ -53,8 +54,7 @@ class Kicked(Renewed):
         store_progress, stop_criterion, stop_iters_to_check, stop, progress, observers
             As for `Synthesis`; what is stored and recorded are all climbs, one after the other.
         """
-        if not isinstance(kicks, int) or kicks < 0:
-            raise InputError(f"kicks is {kicks!r}; expected a whole number, 0 or more.")
+        kicks = count("kicks", kicks, 0)
         if kicks and not kick_size > 0:
             raise InputError(f"kick_size is {kick_size}; expected more than 0.")
         if kicks and self._transforms:

@@ -25,7 +25,8 @@ class Penalised(IterativeSynthesis):
         if not penalty_lambda >= 0:
             raise InputError(f"penalty_lambda is {penalty_lambda}; expected 0 or more.")
         validate_penalty(penalty_function, image.shape, image.dtype, image.device)
-        self._image = image.detach()
+        # One made in inference mode could not be held to anything under synthesis.
+        self._image = image.clone() if image.is_inference() else image.detach()
         self._penalty_function = penalty_function
         self._penalty_lambda = penalty_lambda
 

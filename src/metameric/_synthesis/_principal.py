@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from metameric._core.counts import whole
 from metameric._core.errors import InputError
 from metameric._core.panels import CurvesPanel, Panel
 from metameric._core.random import STARTS_APART, normal
@@ -126,8 +127,8 @@ class PrincipalDistortions(SetSynthesis):
         """
         if n_restarts is None:
             n_restarts = 2 if len(self._models) == 2 else 4
-        if self._start is None and initial_distortions is None and isinstance(seed, int):
-            seed = [seed + i for i in range(n_restarts)]
+        if self._start is None and initial_distortions is None and (first := whole(seed)) is not None:
+            seed = [first + i for i in range(n_restarts)]
         super().setup(
             initial_distortions, optimizer, optimizer_kwargs, scheduler, scheduler_kwargs, solver=solver, seed=seed
         )
@@ -215,13 +216,13 @@ class PrincipalDistortions(SetSynthesis):
         result
             Of the last pair, one batch entry per start; the best of them counts.
         """
-        if not isinstance(k, int) or not 1 <= k <= self._image.numel() // 2:
+        if (number := whole(k)) is None or not 1 <= number <= self._image.numel() // 2:
             raise InputError(f"k is {k!r}; expected 1 to {self._image.numel() // 2} pairs.")
         while True:
             options = {"stop": stop, "progress": progress, "observers": observers}
             result = super().synthesize(max_iter, store_progress, None, stop_iters_to_check, **options)  # type: ignore[arg-type]
             done = self._found.shape[0] + 1
-            if done >= k or any(s.code in CUT_SHORT for s in result.status):
+            if done >= number or any(s.code in CUT_SHORT for s in result.status):
                 return result
             self._next_pair()
 

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from metameric._core.counts import pair
 from metameric._core.errors import InputError
 from metameric._core.types import Number
 
@@ -17,10 +19,10 @@ Plane = Float[Tensor, "height width"]
 
 def as_size(size: Size) -> tuple[int, int]:
     """Height and width from one number or a pair, checked."""
-    pair = (size, size) if isinstance(size, int) else tuple(size)
-    if len(pair) != 2 or any(n != int(n) or n < 1 for n in pair):
+    sizes = pair(size)
+    if len(sizes) != 2 or any(n != int(n) or n < 1 for n in sizes):
         raise InputError(f"size is {size}; expected one or two positive integers (height, width).")
-    return int(pair[0]), int(pair[1])
+    return int(sizes[0]), int(sizes[1])
 
 
 def _offsets(
@@ -28,13 +30,11 @@ def _offsets(
 ) -> tuple[Tensor, Tensor]:
     """Rows (down) and columns (right), in pixels from the origin; as (height, 1) and (1, width)."""
     height, width = as_size(size)
-    if origin is None:
-        origin = ((height + 1) / 2, (width + 1) / 2)
-    elif isinstance(origin, int):
-        origin = (origin, origin)
+    middle = (height + 1) / 2, (width + 1) / 2
+    row, column = pair(cast(Number | tuple[Number, Number], middle if origin is None else origin))
     dtype = dtype or torch.get_default_dtype()
-    rows = torch.arange(1, height + 1, device=device, dtype=dtype) - origin[0]
-    columns = torch.arange(1, width + 1, device=device, dtype=dtype) - origin[1]
+    rows = torch.arange(1, height + 1, device=device, dtype=dtype) - row
+    columns = torch.arange(1, width + 1, device=device, dtype=dtype) - column
     return rows[:, None], columns[None, :]
 
 

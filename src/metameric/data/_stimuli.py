@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from metameric._core.counts import pair
 from metameric._core.errors import InputError
 from metameric._core.types import Image, Number
 from metameric.data._polar import Device, Size, as_size
@@ -229,10 +230,10 @@ def _check_frequency(frequency: Number) -> None:
 
 
 def _pair(value: Number | Sequence[Number]) -> tuple[Number, Number]:
-    pair = (value, value) if isinstance(value, (int, float)) else tuple(value)
-    if len(pair) != 2:
+    both = pair(value)
+    if len(both) != 2:
         raise InputError(f"a plaid has two gratings; expected one or two values, found {value}.")
-    return pair[0], pair[1]
+    return both[0], both[1]
 
 
 def as_image(deviation: Tensor, contrast: Number, dtype: torch.dtype, device: Device) -> Image:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from metameric._core.counts import pair
 from metameric._core.errors import InputError
 from metameric._core.linear import Kept, can_keep
 from metameric._core.replay import replayable
@@ -28,10 +29,10 @@ CONTRAST_FLOOR = 1e-6
 
 def as_kernel_size(kernel_size: KernelSize) -> tuple[int, int]:
     """Height and width of a kernel from one number or two, checked."""
-    pair = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
-    if len(pair) != 2 or any(k != int(k) or k < 1 for k in pair):
+    sizes = pair(kernel_size)
+    if len(sizes) != 2 or any(k != int(k) or k < 1 for k in sizes):
         raise InputError(f"kernel_size is {kernel_size}; expected one or two positive integers (height, width).")
-    return int(pair[0]), int(pair[1])
+    return int(sizes[0]), int(sizes[1])
 
 
 def as_pad_mode(pad_mode: str) -> str:

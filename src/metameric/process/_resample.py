@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Num
 from torch import Tensor
 
+from metameric._core.counts import pair
 from metameric._core.errors import InputError, InputTypeError
 from metameric._core.types import Images
 from metameric._core.verbatim import as_written
@@ -189,4 +190,5 @@ def _single_channel(image: Tensor) -> Tensor:
 
 
 def _pair(value: int | Pair) -> Pair:
-    return (value, value) if isinstance(value, int) else (value[0], value[1])
+    first, second = pair(value)
+    return first, second

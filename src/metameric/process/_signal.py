@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Complex, Float, Num, Shaped
 from torch import Tensor
 
+from metameric._core.counts import whole
 from metameric._core.errors import InputError, InputTypeError
 from metameric._core.random import fresh_seed, generator
 from metameric._core.types import Number
@@ -175,12 +176,13 @@ def center_crop(x: Shaped[Tensor, "*lead height width"], output_size: int) -> Sh
     >>> mm.process.center_crop(torch.arange(5.0).expand(5, 5), 3)[0]
     tensor([1., 2., 3.])
     """
-    if not isinstance(output_size, int) or isinstance(output_size, bool):
+    size = None if isinstance(output_size, bool) else whole(output_size)
+    if size is None:
         raise InputTypeError(f"output_size is {output_size!r}; expected one integer, the side of a square in pixels.")
-    if x.ndim < 2 or not 0 < output_size <= min(x.shape[-2:]):
+    if x.ndim < 2 or not 0 < size <= min(x.shape[-2:]):
         raise InputError(
-            f"output_size is {output_size} for x of shape {tuple(x.shape)}; expected (..., height, width) and a side "
+            f"output_size is {size} for x of shape {tuple(x.shape)}; expected (..., height, width) and a side "
             "from 1 to the smaller of height and width."
         )
-    top, left = (n // 2 - output_size // 2 for n in x.shape[-2:])
-    return x[..., top : top + output_size, left : left + output_size]
+    top, left = (n // 2 - size // 2 for n in x.shape[-2:])
+    return x[..., top : top + size, left : left + size]

@@ -1,6 +1,6 @@
 """Moments of a sample: variance, skewness, kurtosis."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from jaxtyping import Inexact
@@ -123,4 +123,4 @@ def _centred(x: Tensor, mean: Number | Tensor | None, dim: Dim) -> Tensor:
 def _dims(x: Tensor, dim: Dim) -> tuple[int, ...]:
     if dim is None:
         return tuple(range(x.ndim))
-    return (dim,) if isinstance(dim, int) else tuple(dim)
+    return tuple(dim) if isinstance(dim, Iterable) else (dim,)

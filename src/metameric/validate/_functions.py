@@ -109,7 +109,7 @@ def _check_scalar_function(name: str, value: object, moving: Tensor) -> None:
         raise InputTypeError(f"{name} returned {value.dtype} for {moving.dtype} images; expected the same precision.")
     gradient = None
     if value.grad_fn is not None:
-        (gradient,) = torch.autograd.grad(value.sum(), moving, allow_unused=True)
+        (gradient,) = torch.autograd.grad(value, moving, torch.ones_like(value), allow_unused=True)
     if gradient is None:
         raise ModelError(
             f"{name} has no gradient with respect to the image; use differentiable torch "

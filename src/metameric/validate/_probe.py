@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from metameric._core.batched import name_of
 from metameric._core.errors import InputError, InputTypeError, ModelError
 from metameric._core.random import uniform
+from metameric.validate._stimulus import refuse_inference_mode
 
 # Layers whose answer in training mode is random or depends on the rest of the batch.
 _MODE_DEPENDENT = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
@@ -38,6 +39,7 @@ def example_stimulus(
 
 def probe(model: Callable[..., Any], stimulus: Tensor, options: Mapping[str, Any] | None = None) -> Facts:
     """Run a model twice on a stimulus, leaving random state, stimulus and model as they were."""
+    refuse_inference_mode()
     name, options = name_of(model), options or {}
     before = stimulus.detach().clone()
     given = before.clone().requires_grad_()
@@ -133,8 +135,7 @@ def check_response(facts: Facts) -> Tensor:
 def _reaches(response: Tensor, stimulus: Tensor) -> bool:
     if response.grad_fn is None or response.device != stimulus.device:
         return False
-    target = response.abs().sum() if response.is_complex() else response.sum()
-    return torch.autograd.grad(target, stimulus, allow_unused=True)[0] is not None
+    return torch.autograd.grad(response, stimulus, torch.ones_like(response), allow_unused=True)[0] is not None
 
 
 def _same(a: object, b: object, device: torch.device) -> bool:

@@ -26,13 +26,14 @@ def validate_input(
         If it is no floating-point tensor.
     ValueError
         If it has fewer than two dimensions, no elements, NaN or infinite values, values outside `allowed_range`,
-        or more than one batch entry where `no_batch` forbids it.
+        or more than one batch entry where `no_batch` forbids it; or in `torch.inference_mode`.
 
     Examples
     --------
     >>> import torch, metameric as mm
     >>> mm.validate.validate_input(torch.rand(1, 1, 8, 8))
     """
+    refuse_inference_mode()
     if not isinstance(input_tensor, Tensor):
         raise InputTypeError(
             f"the stimulus is a {type(input_tensor).__name__}; expected a torch.Tensor "
@@ -58,6 +59,15 @@ def validate_input(
         raise InputError(f"the stimulus is a batch of {input_tensor.shape[0]}; expected a single one, shape (1, ...).")
     if allowed_range is not None:
         _check_range(input_tensor, allowed_range)
+
+
+def refuse_inference_mode() -> None:
+    """Refuse to begin where PyTorch computes no gradient, whoever asks for it."""
+    if torch.is_inference_mode_enabled():
+        raise InputError(
+            "torch.inference_mode is on, in which there are no gradients; expected it off. Leave it for synthesis, "
+            "which works under torch.no_grad."
+        )
 
 
 def _check_range(stimulus: Tensor, allowed: tuple[float, float]) -> None:

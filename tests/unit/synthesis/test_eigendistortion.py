@@ -246,7 +246,7 @@ def test_bad_input_is_named():
     for method, most in (("auto", 18), ("power", 18), ("randomized_svd", 36)):
         with pytest.raises(InputError, match=f"k is 40; expected 1 to {most}"):
             mm.Eigendistortion(image(), linear).synthesize(method, k=40, progress=False)
-    with pytest.raises(InputError, match="max_iter 0 or more"):
+    with pytest.raises(InputError, match="max_iter is -1; expected a whole number, at least 0"):
         mm.Eigendistortion(image(), linear).synthesize(max_iter=-1)
     with pytest.raises(InputError, match="ends is 'lower'"):
         mm.Eigendistortion(image(), linear).synthesize(ends="lower")

@@ -80,7 +80,9 @@ class PortillaSimoncelli(nn.Module):
     ) -> None:
         super().__init__()
         self.image_shape = check_shape(image_shape)
-        check_options(self.image_shape, n_scales, n_orientations, spatial_corr_width)
+        n_scales, n_orientations, spatial_corr_width = check_options(
+            self.image_shape, n_scales, n_orientations, spatial_corr_width
+        )
         self.n_scales, self.n_orientations = n_scales, n_orientations
         self.spatial_corr_width = spatial_corr_width
         self._layout = Layout(n_scales, n_orientations, spatial_corr_width)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from metameric._core.counts import whole
 from metameric._core.errors import InputError, InputTypeError
 from metameric.process.steerable._octaves import Shape
 
@@ -45,11 +46,12 @@ def check_height(height: Literal["auto"] | int, image_shape: Shape) -> int:
     highest = max(0, floor(log2(min(image_shape))) - 2)
     if height == "auto":
         return highest
-    if not isinstance(height, int) or height < 0:
+    number = whole(height)
+    if number is None or number < 0:
         raise InputError(f"height must be 'auto' or a non-negative integer, found {height!r}.")
-    if height > highest:
-        raise InputError(f"Images of {image_shape} allow at most {highest} scales, found height={height}.")
-    return height
+    if number > highest:
+        raise InputError(f"Images of {image_shape} allow at most {highest} scales, found height={number}.")
+    return number
 
 
 def check_options(order: int, twidth: float, boundary: str) -> None:
