@@ -135,7 +135,7 @@ class _Maps:
         self.uniform = total <= 0
         # Without any contrast in either image all windows count the same.
         self.weight = torch.where(self.uniform, torch.ones_like(weight), weight)
-        self.total = torch.where(self.uniform, float(weight[0, 0].numel()), total)
+        self.total = torch.where(self.uniform, float(weight.shape[-2] * weight.shape[-1]), total)
         self.value = (self.both * self.weight).sum((-2, -1), keepdim=True) / self.total
         return self.value[..., 0, 0]
 
@@ -163,7 +163,7 @@ class _Maps:
         """What each window counts."""
         if self.kind == WEIGHTED:
             return self.weight * (gradient / self.total)
-        windows = self.structure[0, 0].numel()
+        windows = self.structure.shape[-2] * self.structure.shape[-1]
         return (gradient / windows).expand(self.structure.shape).clone()
 
     def _slopes(

@@ -53,7 +53,7 @@ def warn_outside_unit_range(name: str, *images: Tensor) -> None:
     """
     for image in images:
         # What a competition compares with was looked at when it began.
-        if not is_constant(image) or is_fixed(image):
+        if not is_constant(image) or is_fixed(image) or image.numel() == 0:
             continue
         low, high = image.aminmax()
         if not (low >= -RANGE_TOLERANCE and high <= 1 + RANGE_TOLERANCE):

@@ -156,3 +156,11 @@ def test_metric_of_a_model(pairs):
 def test_metrics_can_be_pickled(name):
     function = getattr(mm.metric, name)
     assert pickle.loads(pickle.dumps(function)) is function
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_no_images(name):
+    none = torch.rand(0, 1, 180, 180, requires_grad=True)
+    value = getattr(mm.metric, name)(none, none.detach())
+    assert value.shape == (0, 1)
+    assert torch.autograd.grad(value.sum(), none)[0].shape == none.shape
