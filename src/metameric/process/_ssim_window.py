@@ -86,9 +86,11 @@ def _products(maps: Sequence[Tensor], adjoint: int) -> list[Tensor]:
 
 
 def _is_small(x: Tensor) -> bool:
-    """Tell whether two products with dense matrices are faster than the many steps of a sparse sum."""
-    suits = type(x) is Tensor and x.dtype in (torch.float32, torch.float64)
-    return suits and max(x.shape[-2:]) * x.itemsize <= SMALL_PLANE
+    """Tell whether two products with dense matrices are faster than the many steps of a sparse sum.
+
+    Not on accelerators, where users may have products rounded to fewer digits (`torch.set_float32_matmul_precision`).
+    """
+    return type(x) is Tensor and is_filtered_by_strips(x) and max(x.shape[-2:]) * x.itemsize <= SMALL_PLANE
 
 
 def _is_large(x: Tensor) -> bool:
