@@ -13,12 +13,18 @@ from typing import Any, TypeVar, cast
 import torch
 
 F = TypeVar("F", bound=Callable[..., Any])
-DEVICES = ("cpu", "cuda", "xpu", "mps")
 
 
 def lowered() -> list[str]:
     """Return the kinds of devices on which operations are in lower precision than their numbers."""
-    return [device for device in DEVICES if torch.is_autocast_enabled(device)]
+    return [device for device in ("cpu", "cuda", "xpu", "mps") if _is_lowered(device)]
+
+
+def _is_lowered(device: str) -> bool:
+    try:
+        return torch.is_autocast_enabled(device)
+    except RuntimeError:  # versions that do not know it on this device
+        return False
 
 
 # A private name, asked at every call: without it calls are slower, never wrong.
