@@ -77,7 +77,7 @@ def test_gradients_of_gradients(kinds, pad) -> None:
 
 @pytest.mark.parametrize(("kinds", "pad"), KINDS)
 def test_images_without_contrast(kinds, pad) -> None:
-    x = torch.full((1, 1, 16, 16), 0.3, dtype=torch.float64, requires_grad=True)
+    x = torch.full((1, 1, 16, 19), 0.3, dtype=torch.float64, requires_grad=True)
     y = torch.full_like(x, 0.6).detach()
     values = [f(x, y, kinds, pad) for f in (mean_similarities, _similarity._differentiable)]
     torch.testing.assert_close(*values, rtol=1e-12, atol=1e-13)
