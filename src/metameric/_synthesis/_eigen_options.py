@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
-from metameric._core.counts import count
+from metameric._core.counts import count, whole
 from metameric._core.errors import InputError
 
 METHODS = ("auto", "exact", "power", "randomized_svd")
@@ -26,8 +26,9 @@ class Options:
         """Refuse what cannot be meant."""
         if self.method not in METHODS:
             raise InputError(f"method is {self.method!r}; expected one of {', '.join(map(repr, METHODS))}.")
-        for name, value, least in (("k", self.k, 1), ("max_iter", self.max_iter, 0)):
-            count(name, value, least)
+        if whole(self.k) is None:
+            raise InputError(f"k is {self.k!r}; expected a whole number.")
+        count("max_iter", self.max_iter, 0)
         if self.ends not in ("both", "largest"):
             raise InputError(f"ends is {self.ends!r}; expected 'both' or 'largest'.")
         if self.stop_criterion is not None and not 0 <= self.stop_criterion < math.inf:

@@ -54,8 +54,8 @@ class Strip(NamedTuple):
 
     @property
     def margin(self) -> int:
-        """How many numbers before the first and after the last row the blocks may meet."""
-        return self.blocks.shape[-1]
+        """How many numbers before the first and after the last row the blocks may meet; one may lie all beyond it."""
+        return self.blocks.shape[-1] + self.step
 
     def windows(self, x: Tensor, offset: int, width: int, m: int) -> Tensor:
         """Return what of an (m, width) array each block meets, (block, columns, m).

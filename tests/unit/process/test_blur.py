@@ -9,7 +9,7 @@ from metameric.process import _blur
 from metameric.process._filters import named_filter
 
 FILTERS = ("haar", "binom3", "binom5", "daub3", "qmf16")
-SIZES = ((130, 257), (129, 131), (301, 20))
+SIZES = ((130, 257), (129, 131), (301, 20), (138, 256), (256, 138))
 
 
 def adjoint_matches(resampling: _blur.Resampling, x: torch.Tensor, y: torch.Tensor) -> None:
@@ -68,3 +68,18 @@ def test_one_broken_image_spoils_no_other(rng):
     images[1] = torch.nan
     broken = _blur.upsample_blur(_blur.blur_downsample(images), (0, 0))
     assert torch.equal(broken[::2], whole[::2])
+
+
+@pytest.mark.parametrize("height", [129, 138, 150, 165])
+@pytest.mark.parametrize("width", [144, 157, 160])
+def test_what_memory_held_before_is_of_no_importance(height, width, rng, monkeypatch):
+    """Blocks of matrices reach beyond the rows: what lies there must be numbers."""
+    taps = named_filter("binom5")
+    x = torch.rand(1, height, width, generator=rng, dtype=torch.float64)
+    fresh = torch.Tensor.new_empty
+    monkeypatch.setattr(torch.Tensor, "new_empty", lambda *args, **kwargs: fresh(*args, **kwargs).fill_(torch.nan))
+    halving, odd = _blur.halving(x, taps), (height % 2, width % 2)
+    half = halving.apply(x)
+    doubling = _blur.doubling(half, odd, taps)
+    for found in (half, halving.adjoint(half), doubling.apply(half), doubling.adjoint(x)):
+        assert found.isfinite().all()
