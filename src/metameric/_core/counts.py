@@ -29,3 +29,11 @@ def count(name: str, value: object, least: int, unit: str = "") -> int:
 def pair(value: T | Iterable[T]) -> tuple[T, ...]:
     """Return the values for both axes, of which one may stand for two; whether there are two is not looked at."""
     return tuple(value) if isinstance(value, Iterable) else (value, value)
+
+
+def height_and_width(name: str, value: int | Iterable[int]) -> tuple[int, int]:
+    """Return a size given as one number or two; errors speak of the argument `name`."""
+    sizes = pair(value)
+    if len(sizes) != 2 or any(n != int(n) or n < 1 for n in sizes):
+        raise InputError(f"{name} is {value}; expected one or two positive integers (height, width).")
+    return int(sizes[0]), int(sizes[1])

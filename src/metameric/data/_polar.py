@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from metameric._core.counts import pair
+from metameric._core.counts import height_and_width, pair
 from metameric._core.errors import InputError
 from metameric._core.types import Number
 
@@ -19,10 +19,7 @@ Plane = Float[Tensor, "height width"]
 
 def as_size(size: Size) -> tuple[int, int]:
     """Height and width from one number or a pair, checked."""
-    sizes = pair(size)
-    if len(sizes) != 2 or any(n != int(n) or n < 1 for n in sizes):
-        raise InputError(f"size is {size}; expected one or two positive integers (height, width).")
-    return int(sizes[0]), int(sizes[1])
+    return height_and_width("size", size)
 
 
 def _offsets(

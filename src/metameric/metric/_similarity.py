@@ -24,13 +24,11 @@ Kinds = tuple[str, ...]
 _replays = Replays()
 
 
-def mean_similarity(img1: Tensor, img2: Tensor, kind: str, pad_mode: str | bool = False) -> Tensor:
-    """Average a map over the windows of images (batch, channel, height, width): (batch, channel)."""
-    return mean_similarities(img1, img2, (kind,), pad_mode)[0]
-
-
 def mean_similarities(img1: Tensor, img2: Tensor, kinds: Kinds, pad_mode: str | bool = False) -> Tensor:
-    """Average a map at each scale, from the finest on, each half as large as the last: (scale, batch, channel)."""
+    """Average a map over the windows of images (batch, channel, height, width) at each scale: (scale, batch, channel).
+
+    There are as many scales as kinds, from the finest on, each half as large as the last.
+    """
     if are_plain(img1, img2):
         value: Tensor = replayed(
             _replays, (kinds, pad_mode), lambda a, b: _Means.apply(a, b, kinds, pad_mode)[0], [img1, img2]

@@ -12,7 +12,7 @@ from metameric._core.linear import constants
 from metameric._core.replay import Replays, replayed
 from metameric._core.types import Number
 from metameric.metric._per_image import per_image
-from metameric.metric._similarity import BOTH, STRUCTURE, WEIGHTED, mean_similarities, mean_similarity
+from metameric.metric._similarity import BOTH, STRUCTURE, WEIGHTED, mean_similarities
 from metameric.process._image_pairs import matched_images, warn_outside_unit_range
 from metameric.process._power import positive_product
 from metameric.process._ssim import warn_small_images
@@ -72,7 +72,7 @@ def ssim(img1: Images, img2: Images, weighted: bool = False, pad: str | bool = F
     img1, img2 = matched_images(img1, img2, "ssim")
     warn_outside_unit_range("ssim", img1, img2)
     warn_small_images("ssim", img1)
-    return mean_similarity(img1, img2, WEIGHTED if weighted else BOTH, pad)
+    return mean_similarities(img1, img2, (WEIGHTED if weighted else BOTH,), pad)[0]
 
 
 @per_image

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from metameric._core.counts import pair
+from metameric._core.counts import height_and_width
 from metameric._core.errors import InputError
 from metameric._core.linear import Kept, can_keep
 from metameric._core.replay import replayable
@@ -29,10 +29,7 @@ CONTRAST_FLOOR = 1e-6
 
 def as_kernel_size(kernel_size: KernelSize) -> tuple[int, int]:
     """Height and width of a kernel from one number or two, checked."""
-    sizes = pair(kernel_size)
-    if len(sizes) != 2 or any(k != int(k) or k < 1 for k in sizes):
-        raise InputError(f"kernel_size is {kernel_size}; expected one or two positive integers (height, width).")
-    return int(sizes[0]), int(sizes[1])
+    return height_and_width("kernel_size", kernel_size)
 
 
 def as_pad_mode(pad_mode: str) -> str:

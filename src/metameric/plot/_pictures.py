@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from metameric._core.counts import whole
 from metameric._core.errors import InputError, InputTypeError
 from metameric._core.panels import ValueRange
 from metameric._core.tensors import to_numpy
@@ -86,11 +87,12 @@ def _select(tensor: Tensor, n_dims: int, batch_idx: int | None, channel_idx: int
 
 def check_index(name: str, index: object, size: int) -> int:
     """Return an index as a non-negative int; anything else is an error."""
-    if not isinstance(index, int) or isinstance(index, bool):
+    number = None if isinstance(index, bool) else whole(index)
+    if number is None:
         raise InputTypeError(f"{name} must be an int or None; found {index!r}.")
-    if not -size <= index < size:
-        raise IndexError(f"{name}={index} is out of bounds; there are {size} (0 to {size - 1}).")
-    return index % size
+    if not -size <= number < size:
+        raise IndexError(f"{name}={number} is out of bounds; there are {size} (0 to {size - 1}).")
+    return number % size
 
 
 def _parts(single: np.ndarray, source: int, as_rgb: bool, plot_complex: str) -> list[Picture]:

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from metameric._core.counts import pair
+from metameric._core.counts import height_and_width
 from metameric._core.errors import InputError, NearestNameError
 from metameric._core.types import Number
 
@@ -62,10 +62,7 @@ def _gaussian1d(length: int, sigma: Float[Tensor, " out_channels"]) -> Float[Ten
 
 
 def _kernel_shape(kernel_size: int | tuple[int, int]) -> tuple[int, int]:
-    sizes = pair(kernel_size)
-    if len(sizes) != 2 or any(s != int(s) or s < 1 for s in sizes):
-        raise InputError(f"kernel_size is {kernel_size}; expected one or two positive integers (height, width).")
-    return int(sizes[0]), int(sizes[1])
+    return height_and_width("kernel_size", kernel_size)
 
 
 def _channel_stds(std: Number | Sequence[Number] | Tensor, out_channels: int | None) -> Float[Tensor, " out_channels"]:
