@@ -259,14 +259,14 @@ def _stream() -> int:
 
 
 def pays(inputs: Sequence[Tensor]) -> bool:
-    """Tell whether inputs are on a CUDA device, small, and nothing stands in the way."""
+    """Tell whether inputs are on a CUDA device, small but not empty, and nothing stands in the way."""
     if not inputs or not inputs[0].is_cuda or not ENABLED or getattr(_busy, "yes", False):
         return False
     here = torch.cuda.current_device()
     if any(x.get_device() != here for x in inputs):
         return False
     differentiated = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
-    small = sum(x.nbytes for x in inputs) <= (LARGEST_WITH_GRADIENT if differentiated else LARGEST)
+    small = 0 < sum(x.nbytes for x in inputs) <= (LARGEST_WITH_GRADIENT if differentiated else LARGEST)
     return small and not (
         torch.compiler.is_compiling()
         or torch.cuda.is_current_stream_capturing()

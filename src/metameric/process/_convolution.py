@@ -17,6 +17,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from metameric._core.errors import InputError
 from metameric._core.linear import constants, is_constant, linear_map
+from metameric._core.none import are_none, of_none
 from metameric._core.types import Images
 from metameric._core.verbatim import as_written
 from metameric.process._padding import fold, pad, same_pads
@@ -63,6 +64,9 @@ def convolve(image: Images, kernel: Kernel, pad_mode: str = "reflect", *, method
     """
     kernel = _as_bank(kernel, image)
     plan = _plan(tuple(image.shape[-2:]), tuple(kernel.shape[-2:]), pad_mode)
+    if are_none(image):
+        filtered: Tensor = of_none(lambda zeros: convolve(zeros, kernel, pad_mode, method=method), image)
+        return filtered
     if not _use_fourier(method, image, kernel):
         return _spatial(image, kernel, plan)
     if not is_constant(kernel):

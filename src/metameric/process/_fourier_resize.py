@@ -5,6 +5,7 @@ from jaxtyping import Inexact
 from torch import Tensor
 
 from metameric._core.errors import InputError
+from metameric._core.none import are_none, of_none
 from metameric._core.types import Number
 
 Signal = Inexact[Tensor, "*lead height width"]
@@ -38,6 +39,8 @@ def expand(x: Signal, factor: Number) -> Inexact[Tensor, "*lead large_height lar
     torch.Size([1, 1, 12, 9])
     """
     size = _new_size(x, factor, factor)
+    if are_none(x):
+        return of_none(lambda zeros: expand(zeros, factor), x)
     gain = (size[0] / x.shape[-2]) * (size[1] / x.shape[-1])
     spectrum = torch.fft.fft2(x) * gain
     rows = _append_nyquist(spectrum, -2, -1)
@@ -74,6 +77,8 @@ def shrink(x: Signal, factor: Number) -> Inexact[Tensor, "*lead small_height sma
               [1., 1.]]]])
     """
     size = _new_size(x, factor, 1 / factor if factor else 0.0)
+    if are_none(x):
+        return of_none(lambda zeros: shrink(zeros, factor), x)
     gain = (size[0] / x.shape[-2]) * (size[1] / x.shape[-1])
     spectrum = torch.fft.fft2(x) * gain
     return _inverse(_keep_low(_keep_low(spectrum, -2, size[0]), -1, size[1]), x)

@@ -31,7 +31,7 @@ def same_pads(size: Pair, kernel_size: Pair, pad_mode: str) -> Pads:
 def pad(image: Tensor, pads: Pads, mode: str) -> Tensor:
     """Pad rows and columns of (..., height, width)."""
     (top, bottom), (left, right) = pads
-    stack = image.reshape(-1, *image.shape[-2:])
+    stack = image.reshape(-1, 1, *image.shape[-2:])
     padded = F.pad(stack, (left, right, top, bottom), mode=mode)
     return padded.reshape(*image.shape[:-2], *padded.shape[-2:])
 

@@ -210,7 +210,7 @@ class _Matrices(NamedTuple):
         for image in range(len(planes[0])):
             sources, results = ([c for part in parts for c in part[image].unbind()] for parts in (planes, outs))
             self._filter_one(sources, results, routes, *lines)
-        return tuple(out[..., :height, :].reshape(*lead, -1, height, width) for out in outs)
+        return tuple(out[..., :height, :].reshape(*lead, *out.shape[1:2], height, width) for out in outs)
 
     def _filter_one(
         self,

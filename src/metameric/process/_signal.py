@@ -8,6 +8,7 @@ from torch import Tensor
 
 from metameric._core.counts import whole
 from metameric._core.errors import InputError, InputTypeError
+from metameric._core.none import are_none, of_none
 from metameric._core.random import fresh_seed, generator
 from metameric._core.types import Number
 
@@ -147,6 +148,8 @@ def autocorrelation(x: Float[Tensor, "*lead height width"]) -> Float[Tensor, "*l
         raise InputError(f"x has shape {tuple(x.shape)}; expected (..., height, width).")
     if not x.is_floating_point():
         raise InputTypeError(f"x has dtype {x.dtype}; expected real floats.")
+    if are_none(x):
+        return of_none(autocorrelation, x)
     size = x.shape[-2], x.shape[-1]
     spectrum = torch.view_as_real(torch.fft.rfft2(x))
     power = spectrum.square().sum(-1) / (size[0] * size[1])

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from metameric._core.errors import InputError
+from metameric._core.none import are_none, of_none
 from metameric._core.replay import replayable
 from metameric.models.portilla_simoncelli import _statistics as statistics
 from metameric.models.portilla_simoncelli._arguments import check_options
@@ -136,6 +137,9 @@ class PortillaSimoncelli(nn.Module):
             raise InputError(f"image must have shape (batch, channel, height, width), found {tuple(image.shape)}.")
         check_image(image, self.image_shape)
         wanted = self.scales if scales is None else check_names(scales, self.scales, "scales")
+        if are_none(image):
+            statistics_of_none: Tensor = of_none(lambda zeros: self.forward(zeros, scales), image)
+            return statistics_of_none
         slots, normalisation = self._plan(tuple(wanted))
         floor = statistics.rounding_variance(image)
         return normalisation(self._moments(slots, image), floor)

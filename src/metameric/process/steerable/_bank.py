@@ -119,7 +119,9 @@ class FilterBank:
     def _analyse(self, image: Tensor, names: Sequence[Hashable]) -> tuple[Tensor, ...]:
         lead, images = image.shape[:-2], image.reshape(-1, *self.image_shape)
         groups = [self.groups[name] for name in names]
-        if image.device.type != "cpu" or self._largest <= _direct.LARGEST:
+        if not len(images):
+            outputs = [_none(image, group) for group in groups]
+        elif image.device.type != "cpu" or self._largest <= _direct.LARGEST:
             outputs = _direct.analyse(images, groups, [self.mask(name, image, "direct") for name in names])
         else:
             outputs = _passes.analyse(images, groups, [self.mask(name, image, "passes") for name in names])
@@ -135,8 +137,16 @@ class FilterBank:
                 given.append((output.reshape(-1, *output.shape[-3:]), self.groups[name], conjugate, sign * weight))
         parts, groups, conjugates, factors = zip(*given, strict=True)
         lead = next(output for output in outputs if output is not None).shape[:-3]
+        if 0 in lead:
+            return parts[0].real.new_empty(*lead, *self.image_shape)
         image = _direct.synthesise(parts, groups, conjugates, factors, self.image_shape)
         return image.reshape(*lead, *self.image_shape)
+
+
+def _none(image: Tensor, group: Filters) -> Tensor:
+    """Outputs of no images, which transforms refuse."""
+    dtype = image.dtype if group.is_real else image.dtype.to_complex()
+    return image.new_empty((0, group.channels, *group.size), dtype=dtype)
 
 
 def _sign(mask: Tensor) -> int:
