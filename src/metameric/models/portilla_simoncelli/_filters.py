@@ -17,7 +17,7 @@ from torch import Tensor, fft
 from metameric.models.portilla_simoncelli._transform import highpass_amplitude, low_amplitude
 from metameric.process.steerable._design import Design, halved
 from metameric.process.steerable._masks import Profiles
-from metameric.process.steerable._octaves import Shape, cut
+from metameric.process.steerable._octaves import SLABS, Shape, added, cut
 
 CACHE_BYTES = 2**20
 """Size of the planes transformed at a time on a CPU."""
@@ -26,9 +26,9 @@ CACHE_BYTES = 2**20
 class HalfFilters:
     """Real masks by name, built on first use, for real and imaginary parts of a transposed half spectrum.
 
-    ("low", scale): (columns, rows). ("band", scale): (planes, columns, rows). ("parent", scale): bands of the next
-    coarser scale on the grid of this one, only the columns that they pass. ("highpass", 0): powers, once and as often
-    as columns count.
+    ("low", scale): (columns, rows), zero for the mean. ("band", scale): (planes, columns, rows). ("parent", scale):
+    bands of the next coarser scale on the grid of this one, only the columns that they pass. ("highpass", 0): powers,
+    once and as often as columns count.
     """
 
     def __init__(self, design: Design, profiles: Callable[[], Profiles]) -> None:
@@ -55,7 +55,9 @@ class HalfFilters:
             counted[:, 1 : (self.design.shape[1] + 1) // 2] *= 2
             return np.stack([power, counted])
         if kind == "low":
-            return low_amplitude(self.design, scale, self._profiles())
+            low = low_amplitude(self.design, scale, self._profiles())
+            low[0, 0] = 0
+            return low
         if kind == "band":
             return self._parts(scale)
         rows, half = self.size(scale)[0], self.size(scale + 1)[0] // 2
@@ -82,7 +84,8 @@ class HalfFilters:
 
 def spectrum(planes: Tensor, columns: int | None = None, norm: str = "backward") -> Tensor:
     """Transposed half spectrum of planes, of the lowest columns only if given."""
-    return fft.fft(fft.rfft(planes, norm=norm)[..., :columns], dim=-2, norm=norm).mT
+    lines = fft.rfft(planes, norm=norm)
+    return fft.fft(lines if columns is None else lines[..., :columns], dim=-2, norm=norm).mT
 
 
 def plane(spectra: Tensor, columns: int, norm: str = "backward") -> Tensor:
@@ -153,10 +156,7 @@ def united(totals: dict[int, Tensor]) -> Tensor:
     """Add spectra up to one of the finest scale, which is changed, as are those between."""
     coarse_to_fine = sorted(totals, reverse=True)
     for scale, finer in pairwise(coarse_to_fine):
-        total, larger = totals[scale], totals[finer]
-        (columns, rows), half = total.shape[-2:], total.shape[-1] // 2
-        larger[..., :columns, : rows - half] += total[..., : rows - half]
-        larger[..., :columns, larger.shape[-1] - half :] += total[..., rows - half :]
+        added(totals[scale], totals[finer], True, SLABS)
     return totals[coarse_to_fine[-1]]
 
 

@@ -110,7 +110,8 @@ class _Piece:
             values += self._low(scale)
         for scale in self.slots.bands:
             values += self._band(scale)
-        sums = torch.cat([value.reshape(len(self.images), -1) for value in values], 1)
+        flat = [value if value.ndim == 2 else value.reshape(len(value), -1) for value in values]
+        sums = torch.cat(flat, 1)
         return sums.mul_(self.slots.weights(self.images)[0])
 
     def _low(self, scale: int) -> list[Tensor]:
@@ -165,7 +166,7 @@ class _Piece:
         third, fourth = (g[name, scale][:, None, None] for name in ("third", "fourth"))
         to_low = (low * fourth).add_(third).mul_(low).mul_(low)
         through_lags = filtered(self._low_numbers(scale), g["low_lags", scale], size, self.slots.width)
-        both = numbers(without_mean(spectrum(to_low, norm="forward"))).add_(through_lags)
+        both = numbers(spectrum(to_low, norm="forward")).add_(through_lags)
         numbers(total).addcmul_(both, self.filters.mask("low", scale, self.images))
 
     def _flat(self, scale: int) -> tuple[Tensor, Tensor | None, Tensor, Tensor | None]:
@@ -195,7 +196,8 @@ class _Piece:
 
 def _complex(planes: Tensor) -> Tensor:
     """Real planes, then imaginary ones, as (images, 2, orientation, pixels)."""
-    return planes.unflatten(1, (2, -1)).flatten(-2)
+    images, count, *size = planes.shape
+    return planes.view(images, 2, count // 2, prod(size))
 
 
 def without_mean(spectra: Tensor) -> Tensor:

@@ -4,9 +4,12 @@ Bands and parents are planes (images, 2, orientation, pixels): real parts, then 
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import torch
 from torch import Tensor
+
+from metameric._core.linear import constants
 
 PIECE_BYTES = 2**16
 """Size of a piece of a plane on a CPU."""
@@ -14,11 +17,10 @@ PIECE_BYTES = 2**16
 Sums = dict[str, Tensor]
 
 
-def pieces(planes: Tensor) -> Iterator[slice]:
-    """Slices of the last dimension."""
-    step = PIECE_BYTES // planes.element_size() if planes.device.type == "cpu" else planes.shape[-1]
-    for start in range(0, planes.shape[-1], step):
-        yield slice(start, start + step)
+def pieces(*planes: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Parts of planes (..., pixels), the same pixels of all."""
+    step = PIECE_BYTES // planes[0].element_size() if planes[0].device.type == "cpu" else planes[0].shape[-1]
+    return zip(*(plane.split(step, -1) for plane in planes), strict=True)
 
 
 def band_sums(band: Tensor, parent: Tensor | None, m: Tensor, p: Tensor | None) -> Sums:
@@ -27,14 +29,14 @@ def band_sums(band: Tensor, parent: Tensor | None, m: Tensor, p: Tensor | None) 
     Imaginary parts of the doubled phases count half.
     """
     totals: Sums = {}
-    for piece in pieces(band):
-        (a, b), own = band[..., piece].unbind(1), m[..., piece]
+    coarser = () if parent is None or p is None else (*parent.unbind(1), p)
+    for a, b, own, *rest in pieces(*band.unbind(1), m, *coarser):
         square = _squared(b).addcmul_(a, a)
         torch.mul(square, square.rsqrt(), out=own)
         sums = {"mm": torch.bmm(own, own.mT)}
-        if parent is not None and p is not None:
-            coarse = p[..., piece]
-            u = _doubled(parent[..., piece], coarse)
+        if rest:
+            c, d, coarse = rest
+            u = _doubled(c, d, coarse)
             sums |= {
                 "p": coarse.sum(-1),
                 "uu": _square(u),
@@ -48,20 +50,31 @@ def band_sums(band: Tensor, parent: Tensor | None, m: Tensor, p: Tensor | None) 
 
 def _squared(plane: Tensor) -> Tensor:
     """Squares and the least normal number, which keeps what they are added to from having no inverse."""
-    return torch.addcmul(plane.new_full((), torch.finfo(plane.dtype).tiny), plane, plane)
+    return torch.addcmul(_least(plane.dtype, plane.device), plane, plane)
 
 
-def _doubled(parent: Tensor, p: Tensor) -> Tensor:
-    """Write the modulus p of z and return z**2 / p: real planes and half the imaginary ones, one after the other."""
-    c, d = parent.unbind(1)
+@lru_cache
+def _least(dtype: torch.dtype, device: torch.device) -> Tensor:
+    with constants():
+        return torch.full((), torch.finfo(dtype).tiny, dtype=dtype, device=device)
+
+
+def _doubled(c: Tensor, d: Tensor, p: Tensor) -> Tensor:
+    """Write the modulus p of z = c + i d and return z**2 / p: real planes, then half the imaginary ones."""
     square, across = c * c, _squared(d)
-    u = torch.empty_like(parent, memory_format=torch.contiguous_format)
-    first, second = u.unbind(1)
+    u, first, second = _pair(c)
     torch.sub(square, across, out=first)
     torch.mul(c, d, out=second)
     inverse = across.add_(square).rsqrt()
     torch.mul(across, inverse, out=p)
     return u.mul_(inverse[:, None]).flatten(1, 2)
+
+
+def _pair(plane: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Room for the planes of two parts (images, 2, ...), and each of them."""
+    both = plane.new_empty(len(plane), 2, *plane.shape[1:])
+    first, second = both.unbind(1)
+    return both, first, second
 
 
 def _square(planes: Tensor) -> Tensor:
@@ -77,29 +90,27 @@ def band_gradients(
     lags.
     """
     symmetric = g["mm"] + g["mm"].mT
-    for piece in pieces(band):
-        to_m, own = through_lags[..., piece], m[..., piece]
-        a, b = band[..., piece].unbind(1)
+    coarser = () if parent is None or p is None else (*parent.unbind(1), p)
+    for a, b, own, to_m, *rest in pieces(*band.unbind(1), m, through_lags, *coarser):
         to_m.baddbmm_(symmetric, own)
-        if parent is None or p is None:
-            radial = to_m.div_(own)
-            a.mul_(radial)
-        else:
-            to_a = _parent_gradients(g, parent[..., piece], p[..., piece], own, a, to_m)
+        if rest:
+            c, d, coarse = rest
+            to_a = _parent_gradients(g, c, d, coarse, own, a, to_m)
             radial = to_m.div_(own)
             torch.addcmul(to_a, radial + g["aa"][..., None], a, out=a)
+        else:
+            radial = to_m.div_(own)
+            a.mul_(radial)
         b.mul_(radial)
 
 
-def _parent_gradients(g: Sums, parent: Tensor, p: Tensor, m: Tensor, a: Tensor, to_m: Tensor) -> Tensor:
-    """Replace parents by their gradients, add to that of m, and return the share of the phases in that of a.
+def _parent_gradients(g: Sums, c: Tensor, d: Tensor, p: Tensor, m: Tensor, a: Tensor, to_m: Tensor) -> Tensor:
+    """Replace parents z = c + i d by their gradients, add to that of m, and return what the phases add to that of a.
 
     u = z**2 / p with w = z / p has du = 2 w dz - w**2 dp.
     """
-    c, d = parent.unbind(1)
     inverse = p.reciprocal()
-    u = torch.empty_like(parent, memory_format=torch.contiguous_format)
-    first, second = u.unbind(1)
+    u, first, second = _pair(c)
     torch.mul(c, c, out=first).addcmul_(d, d, value=-1)
     torch.mul(c, d, out=second)
     u = u.mul_(inverse[:, None]).flatten(1, 2)

@@ -71,7 +71,7 @@ class Slots:
         """Views of the entries."""
         parts = flat.split(self.sizes, -1)
         return {
-            key: part.reshape(*flat.shape[:-1], *shape)
+            key: part if len(shape) == 1 else part.reshape(*flat.shape[:-1], *shape)
             for (key, shape), part in zip(self.shapes.items(), parts, strict=True)
         }
 

@@ -70,29 +70,33 @@ def lags(numbers: Tensor, size: tuple[int, int], width: int) -> Tensor:
 
     `numbers` are its real and imaginary parts (..., columns, 2 * rows). Lags to the left are the same by symmetry.
     """
-    across, down, _ = half_lag_matrices(*size, width, numbers.dtype, numbers.device)
-    both = (across @ (numbers * numbers)) @ down
-    half = width // 2 + 1
-    return both[..., :half, :width] - both[..., half:, width:]
+    across, down, _, _ = half_lag_matrices(*size, width, numbers.dtype, numbers.device)
+    both = across @ (numbers * numbers)
+    return both.view(*numbers.shape[:-2], width // 2 + 1, len(down)) @ down
 
 
 def filtered(numbers: Tensor, gradient: Tensor, size: tuple[int, int], width: int) -> Tensor:
     """Spectrum of the gradient of `lags`, in the form of `numbers`."""
-    _, down, across = half_lag_matrices(*size, width, numbers.dtype, numbers.device)
-    signed = torch.cat([gradient @ down[:, :width].mT, gradient @ down[:, width:].mT.neg()], -2)
-    return (across @ signed).mul_(numbers)
+    _, _, across, down = half_lag_matrices(*size, width, numbers.dtype, numbers.device)
+    both = (gradient @ down).view(*numbers.shape[:-2], width + 1, numbers.shape[-1])
+    return (across @ both).mul_(numbers)
 
 
 @lru_cache(maxsize=128)
 def half_lag_matrices(
     rows: int, columns: int, width: int, dtype: torch.dtype, device: torch.device
-) -> tuple[Tensor, Tensor, Tensor]:
-    """`lag_matrices` for `lags`: across the columns, down the rows, and across for gradients."""
-    down, across = lag_matrices(rows, columns, width, dtype, device)
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """`lag_matrices` across the columns and down the rows, for `lags` and then for `filtered`.
+
+    Cosine and sine of one lag across are neighbours, so that a view brings their products with cosines and sines down,
+    which are subtracted, into one row.
+    """
+    left, right = lag_matrices(rows, columns, width, dtype, device)
     with torch.inference_mode(False):
-        half = torch.cat([across[:, width // 2 : width], across[:, width + width // 2 :]], 1)
-        adjoint = half * once_columns(columns, dtype, device)[:, None]
-        return half.mT.contiguous(), down.mT.repeat_interleave(2, 0), adjoint
+        across = torch.stack([right[:, width // 2 : width], right[:, width + width // 2 :]], -1).flatten(1)
+        down = torch.cat([left[:width], -left[width:]], 1).repeat_interleave(2, 1)
+        back = across * once_columns(columns, dtype, device)[:, None]
+        return across.mT.contiguous(), down.mT.contiguous(), back, down
 
 
 @lru_cache(maxsize=128)
