@@ -12,6 +12,7 @@ from metameric._core.counts import whole
 from metameric._core.errors import InputError
 from metameric._core.types import Number
 from metameric._objective._function import Function
+from metameric.models._deep import DeepNetFeatures
 
 
 class UnitResponse(nn.Module):
@@ -20,7 +21,8 @@ class UnitResponse(nn.Module):
     Parameters
     ----------
     model
-        Callable from (batch, ...) to (batch, unit, ...).
+        Callable from (batch, ...) to (batch, unit, ...). A `models.DeepNetFeatures` of one layer gives the responses of
+        that layer in their own shape, not flattened.
     index
         ``3`` is channel 3, averaged over positions; ``(3, 10, 12)`` a single unit of it; None is the whole layer.
     against
@@ -33,7 +35,7 @@ class UnitResponse(nn.Module):
     Raises
     ------
     ValueError
-        If there is no such unit, or `against` is unknown or needs a channel.
+        If there is no such unit, `model` gives features of several layers, or `against` is unknown or needs a channel.
 
     Examples
     --------
@@ -58,6 +60,11 @@ class UnitResponse(nn.Module):
             raise InputError(f"against={against!r} compares channels; expected index to be one number, not {index!r}.")
         if not temperature > 0:
             raise InputError(f"temperature is {temperature}; expected more than 0.")
+        if index is not None and isinstance(model, DeepNetFeatures) and len(model.layers) > 1:
+            raise InputError(
+                f"model gives features of the layers {', '.join(model.layers)}; expected one, whose unit or channel "
+                f"index={index!r} is: make a DeepNetFeatures of that layer alone."
+            )
         self.model, self.against, self.temperature = model, against, temperature
         self.index = channel if index is None or channel is not None else tuple(cast(Sequence[int], index))
         self.__name__ = f"{name_of(model)} {'layer' if index is None else index}"
@@ -65,6 +72,8 @@ class UnitResponse(nn.Module):
     def forward(self, x: Tensor) -> Float[Tensor, " batch"]:
         """Return one value per stimulus."""
         response = self.model(x)
+        if isinstance(self.model, DeepNetFeatures) and len(self.model.layers) == 1:
+            (response,) = self.model.convert_to_dict(response).values()
         if self.index is None:
             return response.flatten(1).mean(1)
         chosen = (self.index,) if isinstance(self.index, int) else self.index

@@ -23,6 +23,7 @@ from metameric._solve._trace import Trace
 
 RUNNING = Status.RUNNING.code
 CUT_SHORT = (Status.STEP_LIMIT.code, Status.INTERRUPTED.code)
+FAILED = (Status.STALLED.code, Status.NON_FINITE.code, Status.FLAT.code)
 
 
 @dataclass
@@ -140,7 +141,7 @@ class _Loop:
         self.begin_again(run)
         done = (run.codes == Status.CONVERGED.code) & (self.stop(run.trace) == Status.CONVERGED.code)
         underway = torch.isin(run.codes, run.codes.new_tensor([RUNNING, *CUT_SHORT]))
-        failed = torch.isin(run.codes, run.codes.new_tensor([Status.STALLED.code, Status.NON_FINITE.code]))
+        failed = torch.isin(run.codes, run.codes.new_tensor(FAILED))
         done = done | (failed & underway.any())
         run.codes = torch.where(done, run.codes, RUNNING)
 

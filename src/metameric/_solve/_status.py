@@ -29,6 +29,11 @@ class Status(Enum):
         "there, try float64 or a smaller step",
     )
     INTERRUPTED = (5, "interrupted: everything up to the interruption is kept; call synthesize again to go on")
+    FLAT = (
+        6,
+        "flat: the response does not change with the stimulus, as that of a unit that a ReLU silences; try other "
+        "seeds, more starts, or the layer before the ReLU",
+    )
 
     def __init__(self, code: int, sentence: str) -> None:
         self.code = code

@@ -167,6 +167,22 @@ class Stationary(Stop):
 
 
 @dataclass(frozen=True)
+class Flat(Stop):
+    """Ended, but not converged: the objective has had no gradient at all since it last changed.
+
+    A unit that is silent, behind a ReLU, has none, and nothing tells where it would begin to respond.
+    """
+
+    def __call__(self, trace: Trace) -> Tensor:
+        """Return a status code per problem."""
+        gradient = trace["gradient_norm"]
+        if "changes" in trace:
+            same = trace["changes"] == trace.last("changes")
+            gradient = torch.where(same, gradient, torch.zeros_like(gradient))
+        return (gradient == 0).all(0).long() * Status.FLAT.code
+
+
+@dataclass(frozen=True)
 class Halving(Stop):
     """Of every `n` problems in a row the better half goes on after `first`, 2 `first`, 4 `first`, ... iterations.
 

@@ -16,9 +16,10 @@ from metameric._objective._exciting import Penalised
 from metameric._solve._constraint import FREE, Box, Constraint
 from metameric._solve._solver import Solver
 from metameric._solve._sphere import ContrastSphere, FixedPixels
-from metameric._solve._stop import Halving
+from metameric._solve._stop import Flat, Halving, Stop
 from metameric._solve._together import Intersection
 from metameric._synthesis._kicked import Kicked
+from metameric._synthesis._result import SynthesisResult
 from metameric.validate._probe import check, probe
 
 TRIAL = 5
@@ -168,6 +169,11 @@ class MostExcitingInput(Kicked):
         best = total.masked_fill(~halving.left(found.trace), torch.inf).argmin(1)
         self._trials = found.counts.reshape(-1, n).sum(1)
         return found.x.reshape(-1, n, *found.x.shape[1:])[torch.arange(len(seeds), device=best.device), best]
+
+    def _minimise(self, max_iter: int, store_progress: bool | int | None, stop: Stop, *rest: Any) -> SynthesisResult:
+        # Silence is what the least exciting input is to bring about.
+        stop = stop if self._least else Flat() | stop
+        return super()._minimise(max_iter, store_progress, stop, *rest)
 
     # Reading --------------------------------------------------------------------------------------------------------
 

@@ -61,6 +61,11 @@ class DeepNetFeatures(nn.Module):
         self._shapes: dict[str, tuple[int, ...]] = {}
         self.eval()
 
+    @property
+    def layers(self) -> list[str]:
+        """Names of the layers in `convert_to_dict`."""
+        return list(self.extractor.wanted.values())
+
     def forward(self, x: Float[Tensor, "batch ..."]) -> Features:
         """Return the features of a batch of images, (batch, features).
 

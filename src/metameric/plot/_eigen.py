@@ -26,6 +26,7 @@ def eigendistortion_imshow_all(
     process_distortion: Process | None = None,
     suptitle: str = "Eigendistortions",
     suptitle_kwargs: Mapping[str, Any] | None = None,
+    batch_idx: int = 0,
     **kwargs: Any,
 ) -> Figure:
     """Show eigendistortions alone (upper row), and added to their image (lower row, which begins with the image).
@@ -33,7 +34,8 @@ def eigendistortion_imshow_all(
     Parameters
     ----------
     eigendistortion
-        An object with `image`, `eigendistortions` (k, channel, height, width) and `eigenvalues`.
+        An object with `image`, `eigendistortions` (k, channel, height, width) and `eigenvalues`, for several images
+        with their number first.
     eigenindex
         Which of them; negative numbers count from the last.
     channel_idx
@@ -45,8 +47,12 @@ def eigendistortion_imshow_all(
         mid-gray, since colour has no negative values; the titles say so.
     suptitle, suptitle_kwargs
         Title of the figure.
+    batch_idx
+        Which image.
     **kwargs
-        `vrange`, `zoom`, `cmap` as in `imshow`; others for :meth:`matplotlib.axes.Axes.imshow`.
+        `vrange`, `zoom`, `cmap` as in `imshow`; others for :meth:`matplotlib.axes.Axes.imshow`. By default distortions
+        are shown each within its own range, and the lower row from 0 to 1, or within the image's range if that is
+        another: titles say how much of a picture lies beyond.
 
     Raises
     ------
@@ -66,7 +72,7 @@ def eigendistortion_imshow_all(
     scales = list(distortion_scale) if isinstance(distortion_scale, Sequence) else [distortion_scale] * len(eigenindex)
     if len(scales) != len(eigenindex):
         raise InputError(f"{len(scales)} distortion scales for {len(eigenindex)} eigendistortions; give one for each.")
-    image, all_found = eigendistortion.image.detach(), eigendistortion.eigendistortions.detach()
+    image, all_found, eigenvalues = _of_image(eigendistortion, batch_idx)
     chosen = [check_index("eigenindex", i, len(all_found)) for i in eigenindex]
     as_rgb = channel_idx is None and image.shape[1] in (3, 4)
     gray = ""
@@ -78,20 +84,46 @@ def eigendistortion_imshow_all(
     for column, (i, k, scale) in enumerate(zip(eigenindex, chosen, scales, strict=True), start=1):
         name = f"Eigendistortion[{i}]"
         shown += [alone(all_found[k : k + 1]), on_image(image[:1] + scale * all_found[k : k + 1])]
-        value = float(torch.as_tensor(eigendistortion.eigenvalues)[k])
-        texts += [f"{name}{gray}\neigenvalue {value:.3g}", f"Image + {scale:g} × {name}"]
+        texts += [f"{name}{gray}\neigenvalue {float(eigenvalues[k]):.3g}", f"Image + {scale:g} × {name}"]
         cells += [(0, column), (1, column)]
     found = [p for image in shown for p in pictures(image, 4, 0, channel_idx, as_rgb, "rectangular")]
-    figure = _draw(found, texts, cells, **kwargs)
+    limits = usual_range(shown[0])
+    if kwargs.get("vrange") is None:
+        channels = slice(None) if channel_idx is None else [channel_idx]
+        texts = [t + beyond(x[:, channels], limits) * row for t, x, (row, _) in zip(texts, shown, cells, strict=True)]
+    figure = _draw(found, texts, cells, limits, **kwargs)
     _add_title(figure, suptitle, suptitle_kwargs or {})
     return figure
+
+
+def _of_image(eigendistortion: Any, batch_idx: int) -> tuple[Tensor, Tensor, Tensor]:
+    """One image (1, ...), its eigendistortions (k, ...) and eigenvalues (k,)."""
+    image, found = eigendistortion.image.detach(), eigendistortion.eigendistortions.detach()
+    values = torch.as_tensor(eigendistortion.eigenvalues)
+    index = check_index("batch_idx", batch_idx, len(image))
+    if found.ndim > image.ndim:
+        found, values = found[index], values[index]
+    return image[index : index + 1], found, values
+
+
+def usual_range(image: Tensor) -> tuple[float, float]:
+    """Range in which an image and its changes can be compared: 0 to 1 for an image within, else its own."""
+    low, high = (float(value) for value in image.aminmax())
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+
+
+def beyond(image: Tensor, limits: tuple[float, float]) -> str:
+    """Say how much of a gray image lies beyond a range; captions of colour images say it themselves."""
+    share = float(((image < limits[0]) | (image > limits[1])).double().mean())
+    return f"\n({share:.0%} clipped)" if share >= 0.005 and image.shape[-3] not in (3, 4) else ""
 
 
 def _draw(
     found: Sequence[Picture],
     texts: Sequence[str],
     cells: Sequence[tuple[int, int]],
-    vrange: Any = "indep1",
+    limits_below: tuple[float, float],
+    vrange: Any = None,
     zoom: Real | None = None,
     cmap: Any = None,
     **kwargs: Any,
@@ -100,11 +132,13 @@ def _draw(
     n_columns = 1 + max(column for _, column in cells)
     scale = default_zoom(found[0].shape, n_columns) if zoom is None else check_zoom(zoom)
     zooms = [scale] * len(found)
-    rules = ["indep0" if row == 0 and vrange == "indep1" else vrange for row, _ in cells]
-    upper = [p for p, (row, _) in zip(found, cells, strict=True) if row == 0]
-    lower = [p for p, (row, _) in zip(found, cells, strict=True) if row == 1]
-    limits = {id(p): r for p, r in zip(upper, ranges(upper, "indep0" if vrange == "indep1" else vrange), strict=True)}
-    limits.update({id(p): r for p, r in zip(lower, ranges(lower, vrange), strict=True)})
+    above = "indep0" if vrange in (None, "indep1") else vrange
+    below = limits_below if vrange is None else vrange
+    rules = [above if row == 0 else below for row, _ in cells]
+    limits: dict[int, Any] = {}
+    for rule, wanted in ((above, 0), (below, 1)):
+        members = [p for p, (row, _) in zip(found, cells, strict=True) if row == wanted]
+        limits.update({id(p): r for p, r in zip(members, ranges(members, rule), strict=True)})
     captions = [caption(t, p, limits[id(p)], z) for t, p, z in zip(texts, found, zooms, strict=True)]
     figure, all_axes = grid_of_axes(sizes_of(found, zooms), captions, cells)
     for axes, picture, text, rule in zip(all_axes, found, texts, rules, strict=True):

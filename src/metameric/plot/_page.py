@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ from metameric._core.tensors import to_numpy
 from metameric._version import __version__
 from metameric.plot._chart import chart
 from metameric.plot._colors import signed_map
-from metameric.plot._views import IMAGE, LOSS, TARGET, View, view_of
+from metameric.plot._views import IMAGE, LOSS, TARGET, View, entries_of, view_of
 
 MAX_ENTRIES = 24
+_ITERATION = re.compile(r"\[\d+\] \[iteration=\d+\]$")
 
 
 def report(
@@ -61,24 +63,20 @@ def report(
     >>> page = mm.plot.report(metamer)
     """
     result = getattr(synthesis_object, "result", None)
-    n_entries = min(_batch(synthesis_object), MAX_ENTRIES)
+    batch = entries_of(synthesis_object)
+    n_entries = min(batch, MAX_ENTRIES)
     views = [view_of(synthesis_object, i) for i in range(n_entries)]
     environment = jinja2.Environment(loader=jinja2.PackageLoader("metameric.plot", "templates"), autoescape=True)
     page = environment.get_template("report.html.jinja").render(
         title=title or type(synthesis_object).__name__,
         entries=[_entry(view, i, result, process_image) for i, view in enumerate(views)],
-        left_out=_batch(synthesis_object) - n_entries,
+        left_out=batch - n_entries,
         options=_options(result),
         version=__version__,
     )
     if path is not None:
         Path(path).write_text(page, encoding="utf-8")
     return page
-
-
-def _batch(synthesis: Any) -> int:
-    status = getattr(getattr(synthesis, "result", None), "status", None)
-    return 1 if status is None else len(status)
 
 
 def _entry(view: View, index: int, result: Any, process_image: Callable[[Tensor], Tensor] | None) -> dict[str, Any]:
@@ -92,6 +90,7 @@ def _entry(view: View, index: int, result: Any, process_image: Callable[[Tensor]
     if len(panels) < len(names):
         raise InputError("The page shows images; this synthesis has stimuli of another kind.")
     found = _compared(panels) if compared else _side_by_side(panels)
+    problem = getattr(view, "problem", index)
     return {
         "index": index,
         "headline": view.headline,
@@ -99,8 +98,8 @@ def _entry(view: View, index: int, result: Any, process_image: Callable[[Tensor]
         "size": tuple(panels[-1].image.shape[-2:]),
         **found,
         "charts": _charts(view),
-        "figures": _figures(result, index),
-        "sentence": _sentence(result, index),
+        "figures": _figures(result, problem),
+        "sentence": _sentence(result, problem),
     }
 
 
@@ -122,12 +121,14 @@ def _side_by_side(panels: list[ImagePanel]) -> dict[str, Any]:
     """Every picture there is; distortions each about zero, in their own units."""
     images = [panel.image.detach().cpu() for panel in panels]
     signed = [panel.vrange == "indep0" for panel in panels]
-    low, high = _shared_range(images)
+    given = {panel.vrange for panel in panels}
+    pair = given.pop() if len(given) == 1 else None
+    low, high = pair if isinstance(pair, tuple) else _shared_range(images)
     shown = []
     for panel, image, about_zero in zip(panels, images, signed, strict=True):
         top = float(image.abs().max()) or 1.0
         pixels = _gray(image, -top, top) if about_zero else _gray(image, low, high)
-        label = panel.title.split("[")[0] + (f", ±{top:.3g}" if about_zero else "")
+        label = _ITERATION.sub("", panel.title) + (f", ±{top:.3g}" if about_zero else "")
         shown.append({"role": "target", "label": label, "src": _png(pixels)})
     limits = None if all(signed) else (f"{low:.3g}", f"{high:.3g}")
     return {"images": shown, "range": limits, "difference": None}

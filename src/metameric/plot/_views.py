@@ -97,6 +97,16 @@ def view_of(synthesis: Any, batch_idx: int = 0, channel_idx: int | None = None) 
     )
 
 
+def entries_of(synthesis: Any) -> int:
+    """Return how many views there are: batch entries, or eigendistortions of all images."""
+    found = getattr(synthesis, "eigendistortions", None)
+    if found is not None:
+        image: Tensor = synthesis.image
+        return int(found.shape[0] * found.shape[1] if found.ndim > image.ndim else found.shape[0])
+    status = getattr(getattr(synthesis, "result", None), "status", None)
+    return 1 if status is None else len(status)
+
+
 def headline(synthesis: Any, batch_idx: int) -> str:
     """One line: method, how the batch entry ended, and the first figure by which the method is judged."""
     name = type(synthesis).__name__

@@ -1,5 +1,6 @@
 """One number per stimulus out of many responses."""
 
+import pytest
 import torch
 
 import metameric as mm
@@ -55,3 +56,18 @@ def test_distances_of_one_model_are_compared_with_the_mean_of_the_others():
     found = ratio(torch.tensor([[1.0, 2.0]]), torch.zeros(1, 2))
     torch.testing.assert_close(found, 1.5 * torch.tensor([3.0]).log())
     assert ratio(torch.zeros(1, 2), torch.zeros(1, 2)).item() == 0
+
+
+def test_a_channel_of_a_layer_of_a_network_is_a_map(rng):
+    net = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.Conv2d(4, 6, 3))
+    image = torch.rand(2, 1, 9, 9, generator=rng)
+    layer = mm.models.DeepNetFeatures(net, {"2": "maps"})
+    maps = net(image)
+    torch.testing.assert_close(mm.UnitResponse(layer, 3)(image), maps[:, 3].mean((1, 2)))
+    torch.testing.assert_close(mm.UnitResponse(layer, (3, 1, 2))(image), maps[:, 3, 1, 2])
+    torch.testing.assert_close(mm.UnitResponse(layer, 3, "others")(image), mm.UnitResponse(net, 3, "others")(image))
+    several = mm.models.DeepNetFeatures(net, ["0", "2"])
+    assert several.layers == ["0", "2"]
+    with pytest.raises(ValueError, match="layers 0, 2; expected one,"):
+        mm.UnitResponse(several, 3)
+    torch.testing.assert_close(mm.UnitResponse(several)(image), several(image).mean(1))
