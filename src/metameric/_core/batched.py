@@ -1,5 +1,6 @@
 """From functions that reduce over a batch to functions that give one value per problem."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,12 @@ class PerProblem:
         whole = (a.unsqueeze(0) if isinstance(a, Tensor) else a for a in args)
         named = {k: v.unsqueeze(0) if isinstance(v, Tensor) else v for k, v in kwargs.items()}
         return self.each(*whole, **named).squeeze(0)
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        # What is known by a name stays one object, as functions do: penalties are told apart by identity.
+        if getattr(sys.modules.get(self.__module__), self.__qualname__, None) is self:
+            return self.__qualname__
+        return PerProblem, (self.each,)
 
     def __repr__(self) -> str:
         return f"<{name_of(self)}>"

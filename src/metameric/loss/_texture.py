@@ -140,6 +140,7 @@ def _checked(weights: Weights | None, families: Mapping[str, Tensor]) -> Weights
 def _weighted_norm(
     model: Any, families: Mapping[str, Tensor], weights: Mapping[str, Tensor | float], name: str
 ) -> Callable[..., Tensor]:
+    targets: Tensor = model.convert_to_tensor(families)
     scaled = OrderedDict((key, torch.ones_like(values) * weights.get(key, 1.0)) for key, values in families.items())
     flat: Tensor = model.convert_to_tensor(scaled)
     if bool((flat == flat[:1]).all()):
@@ -147,7 +148,24 @@ def _weighted_norm(
         flat = flat[:1]
 
     def loss(synth_rep: Tensor, ref_rep: Tensor, **kwargs: Any) -> Tensor:
-        return torch.linalg.vector_norm(rows(flat * (synth_rep - ref_rep)), dim=1)
+        if synth_rep.shape[1:] != flat.shape[1:]:
+            raise InputError(
+                f"{name} was made for representations {tuple(flat.shape[1:])}, found {tuple(synth_rep.shape[1:])}: "
+                "some scales only, as coarse-to-fine synthesis compares, need another loss."
+            )
+        weight = flat if len(flat) in (1, len(synth_rep)) else flat[_places(ref_rep, targets)]
+        return torch.linalg.vector_norm(rows(weight * (synth_rep - ref_rep)), dim=1)
 
     loss.__name__ = loss.__qualname__ = name
     return PerProblem(loss)
+
+
+def _places(ref_rep: Tensor, targets: Tensor) -> Tensor:
+    """Which of the targets each reference is: problems that have come to their end are left out of a batch."""
+    same = (rows(ref_rep)[:, None] == rows(targets)[None]).all(2)
+    if not bool(same.any(1).all()):
+        raise InputError(
+            f"the loss was made for {len(targets)} target images, found {len(ref_rep)} representations of others: make "
+            "it for the images that are to be matched."
+        )
+    return same.int().argmax(1)

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -12,7 +12,7 @@ from metameric._core.tensors import rows
 
 
 @PerProblem
-def penalize_range(img: Tensor, allowed_range: tuple[float, float] = (0.0, 1.0), **kwargs: Any) -> Tensor:
+def penalize_range(img: Tensor, allowed_range: Sequence[float] | Tensor = (0.0, 1.0), **kwargs: Any) -> Tensor:
     """Sum of squared distances of the pixels from the allowed range.
 
     Parameters
@@ -30,7 +30,7 @@ def penalize_range(img: Tensor, allowed_range: tuple[float, float] = (0.0, 1.0),
     >>> mm.regularize.penalize_range(torch.tensor([[-1.0, 0.5, 3.0]]))
     tensor(5.)
     """
-    low, high = allowed_range
+    low, high = allowed_range.flatten() if isinstance(allowed_range, Tensor) else allowed_range
     outside = rows(img - img.clamp(low, high))
     return (outside * outside).sum(1)
 
