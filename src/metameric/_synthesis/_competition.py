@@ -33,7 +33,7 @@ DEFAULT_NOISE = 0.1
 class Competition(Penalised):
     """Base: stimuli for which one metric is driven to an extreme while another one stays where it was."""
 
-    _bar = ("optimized_metric", "reference_metric", "stray")
+    _bar: tuple[str, ...] = ("optimized_metric", "reference_metric", "stray")
     _stored = (*Penalised._stored, "_power", "_optimized_start", "_reference_start")
 
     def __init__(

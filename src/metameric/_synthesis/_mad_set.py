@@ -75,6 +75,13 @@ class MADSet(Competition):
         """The kinds of stimuli, in the order of the batch: all images of the first case, of the second, ..."""
         return [Case(a, b, minmax) for a, b in permutations(self._names, 2) for minmax in ("min", "max")]
 
+    _bar = ("stray",)  # A mean over metrics that are driven up and down says nothing.
+
+    def _labels(self) -> list[str]:
+        images = range(self._image.shape[0])
+        which = [""] if len(images) == 1 else [f", image {i}" for i in images]
+        return [f"{case.optimized} {case.minmax}, {case.reference} held{at}" for case in self.cases for at in which]
+
     def _contest(self, image: Tensor, level: Tensor) -> Contest:
         cases = self.cases
         each_image = image.shape[0] // len(cases)

@@ -29,6 +29,10 @@ class Recorded:
         """Return the numbers by which this method is judged, and what each of them means."""
         raise NotImplementedError
 
+    def _labels(self) -> list[str]:
+        """Return what each problem is, where a number does not say it."""
+        return []
+
     def _config(self) -> dict[str, Any]:
         """Return everything that determines the run, as plain values."""
         raise NotImplementedError
@@ -58,6 +62,7 @@ class Recorded:
             trace=self._run.trace,
             iterations=self._run.iteration,
             config=self._config(),
+            labels=self._labels(),
         )
 
     def summary(self) -> str:

@@ -1,6 +1,6 @@
 """What a synthesis leaves behind: a value that can be read, printed, saved and compared."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,8 @@ class SynthesisResult:
         Steps taken.
     config
         Everything that determines the run: options, seeds, versions.
+    labels
+        What each problem is, where a number does not say it.
 
     Examples
     --------
@@ -55,6 +57,7 @@ class SynthesisResult:
     trace: Trace
     iterations: int
     config: Mapping[str, Any] = field(default_factory=dict)
+    labels: Sequence[str] = ()
 
     @property
     def converged(self) -> bool:
@@ -67,6 +70,7 @@ class SynthesisResult:
         lines = [f"{self.method}: {len(self.status)} x {tuple(self.stimulus.shape[1:])}, {self.stimulus.dtype}"]
         for i, status in enumerate(self.status):
             prefix = f"[{i}] " if len(self.status) > 1 else ""
+            prefix += f"{self.labels[i]}: " if self.labels else ""
             lines.append(f"  {prefix}{status.sentence}")
             for name, values in self.figures.items():
                 lines.append(f"    {name.replace('_', ' '):<28}{float(values[i]):>12.4g}  {self.meaning.get(name, '')}")
@@ -88,5 +92,6 @@ class SynthesisResult:
             "figures": {name: values.tolist() for name, values in self.figures.items()},
             "iterations": self.iterations,
             "seconds": self.trace.seconds[-1] if self.trace.seconds else 0.0,
+            **({"labels": list(self.labels)} if self.labels else {}),
             "config": dict(self.config),
         }

@@ -148,12 +148,13 @@ def _weighted_norm(
         flat = flat[:1]
 
     def loss(synth_rep: Tensor, ref_rep: Tensor, **kwargs: Any) -> Tensor:
-        if synth_rep.shape[1:] != flat.shape[1:]:
+        if synth_rep.shape[-1] != flat.shape[-1]:
             raise InputError(
-                f"{name} was made for representations {tuple(flat.shape[1:])}, found {tuple(synth_rep.shape[1:])}: "
-                "some scales only, as coarse-to-fine synthesis compares, need another loss."
+                f"{name} was made for {flat.shape[-1]} statistics, found {synth_rep.shape[-1]}: some scales only, as "
+                "coarse-to-fine synthesis compares, need another loss."
             )
-        weight = flat if len(flat) in (1, len(synth_rep)) else flat[_places(ref_rep, targets)]
+        all_there = synth_rep.ndim > flat.ndim or len(flat) in (1, len(synth_rep))
+        weight = flat if all_there else flat[_places(ref_rep, targets)]
         return torch.linalg.vector_norm(rows(weight * (synth_rep - ref_rep)), dim=1)
 
     loss.__name__ = loss.__qualname__ = name

@@ -93,6 +93,7 @@ def _entry(view: View, index: int, result: Any, process_image: Callable[[Tensor]
     problem = getattr(view, "problem", index)
     return {
         "index": index,
+        "label": f"{index}: {labels[problem]}" if (labels := getattr(result, "labels", ())) else str(index),
         "headline": view.headline,
         "compared": compared,
         "size": tuple(panels[-1].image.shape[-2:]),

@@ -116,6 +116,8 @@ def headline(synthesis: Any, batch_idx: int) -> str:
         return f"{name}: not run yet"
     if result is None or not hasattr(result, "status"):
         return name
+    if labels := getattr(result, "labels", ()):
+        name += f", {labels[batch_idx]}"
     status = result.status[batch_idx] if isinstance(result.status, Sequence) else result.status
     # Some methods have several outcomes for one batch entry.
     several = list(status) if isinstance(status, Sequence) and not isinstance(status, str) else [status]

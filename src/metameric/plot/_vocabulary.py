@@ -25,7 +25,7 @@ from metameric.plot._views import ERROR, HISTOGRAM, IMAGE, LOSS, TARGET, Process
 
 _LABELS = {"metamer": "Metamer", "mad_image": "MAD"}
 _NOT_STORED = "Only the last stimulus was kept; call synthesize with store_progress=True to see others."
-_METRICS = ("reference_metric_loss", "optimized_metric_loss")
+_METRICS = {"reference_metric_loss": "reference_metric", "optimized_metric_loss": "optimized_metric"}
 
 
 def stimulus_name(synthesis: Any) -> str | None:
@@ -59,7 +59,9 @@ class Vocabulary:
         """Series over iterations of this batch entry: the parts of the objective."""
         synthesis = self.synthesis
         if all(hasattr(synthesis, name) for name in _METRICS):
-            found = {name: self._entry(getattr(synthesis, name)) for name in _METRICS}
+            found = {name: self._trace(col, self._entry(getattr(synthesis, name))) for name, col in _METRICS.items()}
+        elif hasattr(synthesis, "responses"):
+            found = {"response": self._entry(synthesis.responses)}
         else:
             found = {"loss": self._loss()}
         if hasattr(synthesis, "penalties"):
@@ -71,14 +73,14 @@ class Vocabulary:
         weight, penalties = (getattr(self.synthesis, n, None) for n in ("penalty_lambda", "penalties"))
         if weight is not None and penalties is not None:
             total = total - weight * self._entry(penalties)
-        return self._trace("loss", total)
+        return self._trace("loss", self._trace("total", total))
 
     def _trace(self, column: str, otherwise: Tensor) -> Tensor:
         # The attributes reduce over the batch; the trace keeps a value for each entry.
         if self.last.shape[0] == 1:
             return otherwise
         trace: Any = getattr(getattr(self.synthesis, "result", None), "trace", ())
-        return trace[column][:, self.batch_idx].detach().cpu() if column in trace else otherwise
+        return self._entry(trace[column]) if column in trace else otherwise
 
     def _entry(self, series: Tensor) -> Tensor:
         series = torch.as_tensor(series).detach().cpu()

@@ -1,3 +1,6 @@
+import copy
+import pickle
+
 import pytest
 import torch
 
@@ -48,3 +51,19 @@ def test_parity_with_plenoptic():
     a, b = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
     for name in ("mse", "l2_norm", "relative_sse"):
         assert torch.allclose(getattr(mm.loss, name)(a, b), getattr(po.loss, name)(a, b))
+
+
+@pytest.mark.parametrize("function", [mm.loss.mse, mm.loss.l2_norm, mm.loss.relative_sse, mm.regularize.penalize_range])
+def test_built_in_functions_stay_one_object(function):
+    assert pickle.loads(pickle.dumps(function)) is function
+    assert copy.deepcopy(function) is function
+
+
+def test_a_metamer_can_be_sent_elsewhere(rng):
+    metamer = mm.Metamer(torch.rand(1, 1, 8, 8, generator=rng), mm.models.Identity())
+    metamer.setup(seed=0)
+    metamer.synthesize(2, progress=False)
+    others = [pickle.loads(pickle.dumps(metamer)), copy.deepcopy(metamer)]
+    for each in (metamer, *others):
+        each.synthesize(2, progress=False)
+    assert all(torch.equal(metamer.metamer, other.metamer) for other in others)

@@ -90,3 +90,17 @@ def test_other_models(pair):
         mm.loss.portilla_simoncelli_loss_factory(ordered, pair[0])
     with pytest.warns(UserWarning, match="no family"):
         mm.loss.portilla_simoncelli_loss_factory(ordered, pair[0], {"pixel_statistics": 1.0})
+
+
+def test_a_loss_for_two_images_serves_one_that_goes_on_alone(rng):
+    model = mm.models.PortillaSimoncelli((32, 32), 2, 2, 3)
+    images = torch.rand(3, 1, 32, 32, generator=rng)
+    loss = mm.loss.groupwise_relative_l2_norm_factory(model, images)
+    targets, others = model(images), model(images.flip(-1))
+    values = loss.each(others, targets)
+    index = torch.tensor([2, 0])
+    torch.testing.assert_close(loss.each(others[index], targets[index]), values[index])
+    with pytest.raises(ValueError, match="made for 3 target images, found 2"):
+        loss.each(others[:2], others[:2])
+    with pytest.raises(ValueError, match="some scales only"):
+        loss.each(others[..., :6], targets[..., :6])

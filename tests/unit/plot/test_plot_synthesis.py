@@ -13,7 +13,7 @@ import metameric as mm
 from metameric._core.errors import InputError, InputTypeError
 from metameric.plot import CurvesPanel, HistogramPanel, ImagePanel, RepresentationPanel
 from metameric.plot._rich import rich_html
-from metameric.plot._views import TARGET, view_of, with_target
+from metameric.plot._views import TARGET, entries_of, view_of, with_target
 
 N = 11
 STATUS = ("synthesis_target", "synthesis_imshow", "synthesis_loss", "metamer_representation_error")
@@ -364,3 +364,49 @@ def test_a_stimulus_without_a_target_has_no_panel_of_it():
     assert with_target(view_of(synthesis))[0] == TARGET
     synthesis.image = None
     assert TARGET not in with_target(view_of(synthesis)) and TARGET not in view_of(synthesis).names
+
+
+def test_eigendistortions_of_several_images_follow_one_another():
+    one, two = fake_eigen(1), fake_eigen(1)
+    both = SimpleNamespace(
+        image=torch.cat([one.image, two.image / 2]),
+        eigendistortions=torch.stack([one.eigendistortions, -two.eigendistortions]),
+        eigenvalues=torch.stack([one.eigenvalues, one.eigenvalues + 10]),
+    )
+    n = len(one.eigendistortions)
+    assert entries_of(one) == n and entries_of(both) == 2 * n
+    view = view_of(both, n + 1)
+    assert view.problem == 1 and f"eigenvalue {float(one.eigenvalues[1]) + 10:.3g}" in view.headline
+    (panel,) = view.panels("synthesis_imshow", None, distortion_scale=2)
+    torch.testing.assert_close(panel.image, two.image[0] / 2 - 2 * two.eigendistortions[1])
+    figure = mm.plot.eigendistortion_imshow_all(both, [1], batch_idx=1)
+    assert f"eigenvalue {float(one.eigenvalues[1]) + 10:.3g}" in figure.axes[1].get_title()
+    with pytest.raises(IndexError, match="batch_idx=2"):
+        mm.plot.eigendistortion_imshow_all(both, [1], batch_idx=2)
+
+
+def test_images_with_distortions_share_the_scale_of_the_image():
+    image = torch.linspace(0.2, 0.9, 48).reshape(1, 1, 6, 8)
+    found = SimpleNamespace(image=image, eigendistortions=torch.ones(1, 1, 6, 8), eigenvalues=torch.tensor([2.0]))
+    original, _, added = mm.plot.eigendistortion_imshow_all(found, [0], distortion_scale=0.5).axes
+    assert original.images[0].get_clim() == added.images[0].get_clim() == (0, 1)
+    share = float((image + 0.5 > 1).float().mean())
+    assert f"({share:.0%} clipped)" in added.get_title() and "clipped" not in original.get_title()
+    found.image = 3 * image
+    original, *_ = mm.plot.eigendistortion_imshow_all(found, [0], distortion_scale=0.5).axes
+    assert original.images[0].get_clim() == pytest.approx((0.6, 2.7))
+
+
+def test_curves_are_those_of_one_entry():
+    image = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    mad = mm.MADCompetition(image, mm.metric.mse, mm.loss.l2_norm, "max")
+    mad.setup(0.1, seed=0)
+    trace = mad.synthesize(3, progress=False).trace
+    for name in ("optimized_metric", "reference_metric"):
+        torch.testing.assert_close(view_of(mad, 1).curves[f"{name}_loss"], trace[name][:, 1])
+    exciting = mm.MostExcitingInput(lambda x: (x[:, 0, 0] ** 3).mean(1), (2, 1, 4, 4))
+    exciting.synthesize(3, progress=False)
+    torch.testing.assert_close(view_of(exciting, 1).curves["response"], exciting.responses[:, 1])
+    general = mm.Synthesis(lambda x: (x**4).mean((1, 2, 3)), (2, 1, 4, 4))
+    general.synthesize(3, progress=False)
+    torch.testing.assert_close(view_of(general, 1).curves["loss"], general.result.trace["total"][:, 1])

@@ -3,6 +3,7 @@
 import torch
 
 import metameric as mm
+from metameric.plot._views import view_of
 from metameric.problems import QuadraticMetric
 
 
@@ -58,6 +59,10 @@ def test_table_summary_and_dictionary() -> None:
     assert mad.to_dict()["stimuli"] == table
     assert mad.to_dict()["metrics"] == list(mad.metrics)
     assert mad.summary().count("strayed") == 4
+    case = mad.cases[2]
+    label = f"{case.optimized} {case.minmax}, {case.reference} held"
+    assert f"[2] {label}: " in mad.summary() and mad.to_dict()["labels"][2] == label
+    assert label in mm.plot.report(mad) and label in view_of(mad, 2).headline
 
 
 def test_save_and_go_on(tmp_path) -> None:
