@@ -54,10 +54,10 @@ def test_start_page(desk, capsys):
             code = "from my_model import LocalContrast"
         exec(code, named)
     said = capsys.readouterr().out
-    assert said.count("converged: the stopping rule is satisfied") == 3
+    assert said.count("converged: the stopping rule is satisfied") == 4
     assert said.count("step limit") == 1
     assert (desk / "metamer.safetensors").is_file()
-    for picture in ("status.png", "metamer.png", "texture.png"):
+    for picture in ("status.png", "loss.png", "metamer.png", "texture.png"):
         assert imageio.imread(desk / picture).std() > 0
     assert "<html" in (desk / "report.html").read_text()
     type_in(blocks("start.md", "text", "Your own model")[0])

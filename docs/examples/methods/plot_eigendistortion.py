@@ -35,6 +35,9 @@ print(result)
 fig = mm.plot.eigendistortion_imshow_all(eigendistortion, eigenindex=[0, 1, -2, -1], distortion_scale=3, zoom=2)
 
 # %%
+# All pictures are on the scale of the image; what lies beyond is clipped. Files hold values from 0 to 1 only, too:
+# ``mm.io.save_png("changed.png", (image + 3 * eigendistortion.eigendistortions[:1]).clamp(0, 1)[0])``.
+#
 # The most noticeable changes are in the dark coat, since the model divides by local luminance, and have the frequency
 # that its filters pass best. The least noticeable ones are a checkerboard at the finest grain, which the filters do not
 # pass, and the image itself plus a constant: gain control takes out a change of contrast everywhere. Their eigenvalues

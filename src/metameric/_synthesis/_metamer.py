@@ -43,7 +43,8 @@ class Metamer(Penalised):
     loss_function
         Callable of two representations giving one number; those of `metameric.loss` or your own.
     penalty_function
-        Callable of a stimulus giving one number.
+        Callable of a stimulus giving one number. Stimuli stay within the range of `penalize_range`, the default; with
+        another penalty nothing keeps the range but ``setup(constraint=Box(0, 1))``.
     penalty_lambda
         Weight of the penalty.
     target_representation
