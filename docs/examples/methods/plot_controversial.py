@@ -91,8 +91,8 @@ fig = mm.plot.contact_sheet(test[:3], NAMES, columns=3, zoom=5)
 # -------------------
 #
 # Ours answer every class on its own (``readout="sigmoid"``, the default); classifiers trained with cross-entropy need
-# ``readout="softmax"``. All six pairs of different classes are one batch. Each stimulus has the orientation of one class
-# and the frequency of another, which nobody has told the synthesis of.
+# ``readout="softmax"``. All six pairs of different classes are one batch. Each stimulus has the orientation of one
+# class and the frequency of another, which nobody has told the synthesis of.
 
 pairs = [(a, b) for a in range(3) for b in range(3) if a != b]
 stimuli = mm.ControversialStimuli([by_orientation, by_frequency], pairs, (1, SIZE, SIZE))

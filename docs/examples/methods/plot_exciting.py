@@ -62,9 +62,9 @@ print("responses of the complex cell:", complex_cell(phases.stimulus))
 #
 # `UnitResponse` takes one number per stimulus from a layer: ``3`` is a channel, averaged over positions,
 # ``(3, 16, 16)`` one unit of it. Layers inside a network go by name:
-# ``UnitResponse(DeepNetFeatures(resnet, "layer2"), 3)``. The network has random weights here (nothing is downloaded), so
-# that there is no structure to be found. With a range of values and with contrast held, the sphere is cut by the range;
-# the least exciting input is found in the same way.
+# ``UnitResponse(DeepNetFeatures(resnet, "layer2"), 3)``. The network has random weights here (nothing is downloaded),
+# so that there is no structure to be found. With a range of values and with contrast held, the sphere is cut by the
+# range; the least exciting input is found in the same way.
 
 torch.manual_seed(0)
 network = torch.nn.Sequential(
