@@ -13,6 +13,7 @@ from metameric._core.panels import Real
 from metameric.plot._canvas import caption, draw_picture, grid_of_axes, map_for, sizes_of
 from metameric.plot._pictures import Picture, check_index, pictures, ranges
 from metameric.plot._pixels import check_zoom, default_zoom
+from metameric.plot._stimulus import beyond, usual_range
 
 Process = Callable[[Tensor], Tensor]
 
@@ -104,18 +105,6 @@ def _of_image(eigendistortion: Any, batch_idx: int) -> tuple[Tensor, Tensor, Ten
     if found.ndim > image.ndim:
         found, values = found[index], values[index]
     return image[index : index + 1], found, values
-
-
-def usual_range(image: Tensor) -> tuple[float, float]:
-    """Range in which an image and its changes can be compared: 0 to 1 for an image within, else its own."""
-    low, high = (float(value) for value in image.aminmax())
-    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
-
-
-def beyond(image: Tensor, limits: tuple[float, float]) -> str:
-    """Say how much of a gray image lies beyond a range; captions of colour images say it themselves."""
-    share = float(((image < limits[0]) | (image > limits[1])).double().mean())
-    return f"\n({share:.0%} clipped)" if share >= 0.005 and image.shape[-3] not in (3, 4) else ""
 
 
 def _draw(

@@ -8,9 +8,8 @@ from torch import Tensor
 
 from metameric._core.errors import InputError
 from metameric._core.panels import HistogramPanel, Panel, Real
-from metameric.plot._eigen import beyond, usual_range
 from metameric.plot._pictures import check_index
-from metameric.plot._stimulus import stimulus_panel
+from metameric.plot._stimulus import beyond, stimulus_panel, usual_range
 from metameric.plot._views import HISTOGRAM, IMAGE, Process, headline
 
 

@@ -1,9 +1,11 @@
-"""Panels of stimuli by their shape: images, sounds, videos."""
+"""Panels of stimuli by their shape (images, sounds, videos), and the range in which to show images."""
 
 from torch import Tensor
 
 from metameric._core.errors import InputError
 from metameric._core.panels import CurvesPanel, ImagePanel, Panel, ValueRange
+
+UNIT = (0.0, 1.0)
 
 
 def stimulus_panel(
@@ -23,3 +25,15 @@ def stimulus_panel(
     if stimulus.shape[0] not in (1, 3, 4):
         raise InputError(f"Found an image of {stimulus.shape[0]} channels; choose one with channel_idx.")
     return ImagePanel(name, stimulus, title, vrange)
+
+
+def usual_range(image: Tensor) -> tuple[float, float]:
+    """Range in which an image and its changes can be compared: 0 to 1 for an image within, else its own."""
+    low, high = (float(value) for value in image.aminmax())
+    return UNIT if low >= 0 and high <= 1 else (low, high)
+
+
+def beyond(image: Tensor, limits: tuple[float, float]) -> str:
+    """Say how much of a gray image lies beyond a range; captions of colour images say it themselves."""
+    share = float(((image < limits[0]) | (image > limits[1])).double().mean())
+    return f"\n({share:.0%} clipped)" if share >= 0.005 and image.shape[-3] not in (3, 4) else ""

@@ -58,7 +58,8 @@ def synthesis_imshow(
     title
         Instead of one that names the iteration.
     **kwargs
-        Passed to :meth:`matplotlib.axes.Axes.imshow`, except `vrange`, which is as in `imshow`.
+        Passed to :meth:`matplotlib.axes.Axes.imshow`, except `vrange`, which is as in `imshow`. By default from 0 to 1
+        where stimulus and target lie within, and from the least to the greatest value elsewhere.
 
     Examples
     --------

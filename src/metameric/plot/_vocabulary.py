@@ -15,12 +15,13 @@ from metameric._core.panels import (
     OffersRepresentationPanels,
     Panel,
     RepresentationPanel,
+    ValueRange,
 )
 from metameric.plot._axes import Limits
 from metameric.plot._by_model import ByModelPanel
 from metameric.plot._parts import parts_of
 from metameric.plot._pictures import check_index
-from metameric.plot._stimulus import stimulus_panel
+from metameric.plot._stimulus import UNIT, stimulus_panel, usual_range
 from metameric.plot._views import ERROR, HISTOGRAM, IMAGE, LOSS, TARGET, Process, headline, nearest_stored
 
 _LABELS = {"metamer": "Metamer", "mad_image": "MAD"}
@@ -148,13 +149,22 @@ class Vocabulary:
         stimulus, at = self.stimulus(iteration)
         if process_image is not None:
             stimulus = process_image(stimulus)
-        return [stimulus_panel(IMAGE, stimulus[0], self.channel_idx, self._titled(at))]
+        return [stimulus_panel(IMAGE, stimulus[0], self.channel_idx, self._titled(at), self._range(stimulus))]
 
     def _target(self, iteration: int | None, process_image: Process | None = None) -> list[Panel]:
         image: Tensor = self.synthesis.image.detach()
         b = self.batch_idx % image.shape[0]
         shown = image[b : b + 1] if process_image is None else process_image(image[b : b + 1])
-        return [stimulus_panel(TARGET, shown[0], self.channel_idx, "Target")]
+        return [stimulus_panel(TARGET, shown[0], self.channel_idx, "Target", self._range(shown))]
+
+    def _range(self, shown: Tensor) -> ValueRange:
+        """The range of images for what lies within it, so that a stimulus can be compared with its target by eye."""
+        return UNIT if self._target_in_range and usual_range(shown) == UNIT else "indep1"
+
+    @cached_property
+    def _target_in_range(self) -> bool:
+        image: Tensor | None = getattr(self.synthesis, "image", None)
+        return image is not None and usual_range(image) == UNIT
 
     def _losses(self, iteration: int | None, plot_penalties: bool = False) -> list[Panel]:
         at = self._checked(iteration)

@@ -410,3 +410,17 @@ def test_curves_are_those_of_one_entry():
     general = mm.Synthesis(lambda x: (x**4).mean((1, 2, 3)), (2, 1, 4, 4))
     general.synthesize(3, progress=False)
     torch.testing.assert_close(view_of(general, 1).curves["loss"], general.result.trace["total"][:, 1])
+
+
+def test_stimulus_and_target_are_shown_on_one_scale():
+    image = torch.full((1, 1, 8, 8), 0.4)
+    image[..., 4:] = 0.6
+    metamer = mm.Metamer(image, mm.models.Gaussian(3))
+    metamer.setup(initial_image=1 - image / 2)
+    names = ["synthesis_target", "synthesis_imshow"]
+    axes = mm.plot.synthesis_status(metamer, included_plots=names).axes[:2]
+    assert [ax.images[0].get_clim() for ax in axes] == [(0, 1), (0, 1)]
+    beyond = mm.Metamer(3 * image, mm.models.Gaussian(3), penalty_lambda=0)
+    beyond.setup(seed=0)
+    (ax,) = mm.plot.synthesis_status(beyond, included_plots=names[:1]).axes
+    assert ax.images[0].get_clim() == pytest.approx((1.2, 1.8))
