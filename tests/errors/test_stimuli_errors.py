@@ -49,6 +49,8 @@ def read(folder: Path, **changes: str | None) -> Specification:
         ({"retries": "-1"}, "line 6: retries is -1: expected greater than or equal to 0"),
         ({"trials": "[{image: camera}]"}, r"line 6: trials\[0\]: 'model' is missing; add it"),
         ({"seeds": "[0"}, "not YAML .*check indentation"),
+        ({"seeds": "0\nimages: [coffee]"}, "line 5: not YAML .a second 'images'."),
+        ({"display": "{gamma: 2, gamma: 2}"}, "line 6: not YAML .a second 'gamma'."),
     ],
 )
 def test_specification(tmp_path, changes, message):

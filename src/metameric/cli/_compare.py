@@ -12,7 +12,7 @@ from metameric._core.batched import each
 from metameric._core.errors import InputError
 from metameric.cli._app import app
 from metameric.stimuli._metrics import chosen_metrics
-from metameric.stimuli._words import read_image
+from metameric.stimuli._words import is_bundled, read_image
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".pgm", ".ppm", ".webp")
 
@@ -58,9 +58,10 @@ def _values(first: Tensor, second: Tensor, metrics: list[str], label: str) -> di
 def _pairs(a: str, b: str) -> list[tuple[str, str, str]]:
     """Return label and both images of each comparison."""
     folders = [Path(name) for name in (a, b)]
-    if not any(folder.is_dir() for folder in folders):
+    are_folders = [folder.is_dir() and not is_bundled(name) for folder, name in zip(folders, (a, b), strict=True)]
+    if not any(are_folders):
         return [(Path(a).name, a, b)]
-    if not all(folder.is_dir() for folder in folders):
+    if not all(are_folders):
         raise InputError(f"{a} and {b}: expected two images or two folders.")
     names = [sorted(p.name for p in folder.iterdir() if p.suffix.lower() in SUFFIXES) for folder in folders]
     shared = [name for name in names[0] if name in names[1]]

@@ -57,18 +57,18 @@ def metamer(
     chosen = chosen_seeds(seed, seeds)
     synthesis = Metamer(target, make_model(model, model_option or [], target))
     archive = folder / "result.safetensors"
-    start = None if resume and archive.exists() else _start(initial, target, chosen)
+    start = None if resume and archive.exists() else _start(initial, size, target, chosen)
     chosen = begin(synthesis, archive, resume, chosen, initial_image=start, **solver_options(solver))
     synthesis.synthesize(max_iter, tolerance=tolerance, observers=[Checkpoint(archive)])
     write_stimuli(folder, "metamer", synthesis.metamer, chosen)
     return finish(synthesis, folder, options_of(context, seeds=chosen))
 
 
-def _start(initial: str, target: Tensor, seeds: list[int]) -> Tensor | str | None:
+def _start(initial: str, size: int | None, target: Tensor, seeds: list[int]) -> Tensor | str | None:
     if initial == "auto" or initial in STARTS:
         return None if initial == "auto" else initial
     if len(seeds) > 1:
         raise InputError(
             f"--seeds with several seeds needs a random start: leave --initial out, or {', '.join(STARTS)}."
         )
-    return read_image(initial, None, target.shape[1] == 3, "float32", "cpu").to(target)
+    return read_image(initial, size, target.shape[1] == 3, "float32", "cpu").to(target)

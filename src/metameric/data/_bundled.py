@@ -74,17 +74,19 @@ def image(name: str, size: int | None = None, as_gray: bool = True) -> Float[Ten
         near = difflib.get_close_matches(name, NAMES, n=3, cutoff=0.5)
         hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"There are: {', '.join(NAMES)}."
         raise NearestNameError(f"there is no bundled image {name!r}. {hint}")
-    if size is not None and (size != int(size) or size < 1):
-        raise InputError(f"size is {size}; expected a positive number of pixels.")
     from skimage import data
 
     picture = to_tensor(_to_rgb(name, getattr(data, name)()), as_gray)
-    return picture if size is None else _square(picture, int(size))
+    return picture if size is None else square(picture, size)
 
 
-def _square(picture: Image, size: int) -> Float[Tensor, "batch channel {size} {size}"]:
+def square(picture: Image, size: int) -> Float[Tensor, "batch channel side side"]:
+    """Return the central square, resized to so many pixels."""
+    if size != int(size) or size < 1:
+        raise InputError(f"size is {size}; expected a positive number of pixels.")
+    size = int(size)
     height, width = picture.shape[-2:]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    square = picture[..., top : top + side, left : left + side]
-    return F.interpolate(square, (size, size), mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
+    middle = picture[..., top : top + side, left : left + side]
+    return F.interpolate(middle, (size, size), mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)

@@ -6,13 +6,14 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import imageio.v3 as imageio
 import numpy as np
 import torch
+from PIL import UnidentifiedImageError
 
 from metameric._core.errors import FileError, InputError, MissingFileError
 from metameric._core.types import Image
-from metameric.data._png import decode_deep, is_deep_colour
+from metameric.data._decode import decode
+from metameric.data._pixels import OtherKind
 
 # Rec. 709 luminance, the weights of scikit-image's rgb2gray.
 LUMINANCE = np.array([0.2125, 0.7154, 0.0721])
@@ -45,7 +46,9 @@ def load_images(
 
     Notes
     -----
-    Integers are divided by the largest value of their type (8 and 16 bit). Transparent pixels appear on white.
+    Integers are divided by the largest value of their type (8 and 16 bit; in PGM and PPM, the largest that the file
+    names). Transparent pixels appear on white. Pictures are turned as their EXIF orientation says. CMYK and YCbCr
+    become RGB without a colour profile; other colours (Lab) and films are refused.
 
     Examples
     --------
@@ -87,15 +90,12 @@ class _NotAnImage(Exception):
 
 
 def _decode(file: Path) -> np.ndarray:
-    hint: dict[str, Any] = {"extension": file.suffix} if file.suffix else {}
     try:
-        # From memory: the reader leaves files open that it does not understand.
-        data = file.read_bytes()
-        if is_deep_colour(data):
-            return decode_deep(data)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of readers that it tries in turn
-            return np.asarray(imageio.imread(data, **hint))
+        return decode(file.read_bytes())
+    except OtherKind as error:
+        raise FileError(f"{file} holds {error}") from error
+    except UnidentifiedImageError as error:
+        raise _NotAnImage("of no kind that is known") from error
     except Exception as error:
         raise _NotAnImage(str(error).strip().splitlines()[0] if str(error) else type(error).__name__) from error
 
@@ -121,7 +121,7 @@ def _to_rgb(name: object, array: np.ndarray) -> np.ndarray:
     if array.ndim != 3 or not 1 <= array.shape[-1] <= 4:
         raise FileError(
             f"{name} holds an array of shape {array.shape}; expected one image of 1 to 4 channels, "
-            "(height, width) or (height, width, channel). Save the frames of a film one by one."
+            "(height, width) or (height, width, channel)."
         )
     values = to_unit(name, array)
     if values.shape[-1] in (2, 4):

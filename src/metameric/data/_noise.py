@@ -9,7 +9,7 @@ from metameric._core.errors import InputError
 from metameric._core.random import generator
 from metameric._core.types import Image, Number
 from metameric.data._polar import Device, Size, as_size
-from metameric.data._stimuli import as_image
+from metameric.data._stimuli import as_image, check_finite
 
 
 def power_law_noise(
@@ -28,7 +28,7 @@ def power_law_noise(
     size
         Height and width in pixels; one number makes a square. The image is periodic: it can be tiled.
     exponent
-        0 for white noise, 1 for pink, 2 for brown. Natural images are near 1.
+        0 for white noise, 1 for pink, 2 for brown; -1000 to 1000. Natural images are near 1.
     contrast
         Largest deviation from 0.5 relative to 0.5, 0 to 1; the noise is scaled to it, not clipped.
     seed
@@ -53,6 +53,8 @@ def power_law_noise(
     >>> noise.shape, round((noise - 0.5).abs().max().item(), 6)
     (torch.Size([1, 1, 64, 64]), 0.25)
     """
+    if not abs(exponent) <= 1000:
+        raise InputError(f"exponent is {exponent:g}; expected -1000 to 1000. Natural images are near 1.")
     radius, _ = _frequencies(as_size(size))
     return _shaped_noise(size, _power_law(radius, exponent), contrast, seed, dtype, device)
 
@@ -77,7 +79,7 @@ def pink_noise_texture(
         Direction in which the luminance varies most, in radians: 0 makes vertical streaks.
     bandwidth
         Spread of orientations, in radians: the concentration of the von Mises amplitude over angles is
-        1 / (2 bandwidth)**2. Large values give `power_law_noise`.
+        1 / (2 bandwidth)**2. At least 1e-6; large values give `power_law_noise`.
 
     Raises
     ------
@@ -91,12 +93,13 @@ def pink_noise_texture(
     >>> bool(texture.diff(dim=1).square().mean() > 5 * texture.diff(dim=0).square().mean())
     True
     """
-    if not bandwidth > 0:
-        raise InputError(f"bandwidth is {bandwidth:g}; expected radians above zero.")
+    if not bandwidth >= 1e-6:
+        raise InputError(f"bandwidth is {bandwidth:g}; expected radians above zero, at least 1e-6.")
+    check_finite(orientation=orientation)
     radius, angle = _frequencies(as_size(size))
     # Angles of frequencies are the same after half a turn, hence the doubled angle.
-    selection = torch.exp((torch.cos(2 * (angle - orientation)) - 1) / (2 * bandwidth) ** 2)
-    return _shaped_noise(size, _power_law(radius, 1.0) * selection, contrast, seed, dtype, device)
+    selection = (torch.cos(2 * (angle - orientation)) - 1) / (2 * bandwidth) ** 2
+    return _shaped_noise(size, _power_law(radius, 1.0) + selection, contrast, seed, dtype, device)
 
 
 def _frequencies(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
@@ -107,16 +110,18 @@ def _frequencies(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
 
 
 def _power_law(radius: Tensor, exponent: Number) -> Tensor:
-    # Without the mean, which `contrast` sets.
-    return torch.where(radius == 0, 0.0, radius.clamp(min=torch.finfo(radius.dtype).tiny) ** -exponent)
+    """Logarithm of the amplitude. Without the mean, which `contrast` sets."""
+    return torch.where(radius == 0, -math.inf, -exponent * radius.log())
 
 
 def _shaped_noise(
-    size: Size, amplitude: Tensor, contrast: Number, seed: int, dtype: torch.dtype, device: Device
+    size: Size, log_amplitude: Tensor, contrast: Number, seed: int, dtype: torch.dtype, device: Device
 ) -> Image:
     height, width = as_size(size)
     if height * width < 2:
         raise InputError(f"size is {size}; expected at least two pixels of noise.")
     white = torch.randn(height, width, generator=generator(seed), dtype=torch.float64)
+    # Only ratios of amplitudes count: the largest is 1, so that none overflows and not all underflow.
+    amplitude = torch.exp(log_amplitude - log_amplitude.max())
     noise = torch.fft.irfft2(torch.fft.rfft2(white) * amplitude, s=(height, width))
     return as_image(contrast * noise / noise.abs().max(), contrast, dtype, device)

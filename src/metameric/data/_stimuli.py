@@ -15,6 +15,9 @@ from metameric._core.errors import InputError
 from metameric._core.types import Image, Number
 from metameric.data._polar import Device, Size, as_size
 
+EDGE = 1e-9
+"""Width of the edge between two checks, in checks: more than rounding, less than can be seen."""
+
 
 def grating(
     size: Size,
@@ -163,6 +166,7 @@ def zone_plate(
     tensor([0.9962, 0.9998, 0.9998, 0.9962])
     """
     _check_frequency(frequency)
+    check_finite(phase=phase)
     across, along = _rotated(size, 0.0)
     slope = frequency / (min(as_size(size)) / 2)
     wave = torch.cos(math.pi * slope * (across**2 + along**2) + phase)
@@ -202,7 +206,11 @@ def checkerboard(
     tensor([1., 0., 1., 0.])
     """
     _check_frequency(frequency)
-    checks = [torch.floor(2 * frequency * side + phase / math.pi) for side in _rotated(size, orientation)]
+    check_finite(phase=phase)
+    if frequency == 0:
+        raise InputError("frequency is 0; expected above 0: checks have a size.")
+    # Pixels on an edge go to one side of it, whichever way rounding went.
+    checks = [torch.floor(2 * frequency * side + phase / math.pi + EDGE) for side in _rotated(size, orientation)]
     parity = (checks[0] + checks[1]).remainder(2)
     return as_image(contrast * (1 - 2 * parity), contrast, dtype, device)
 
@@ -210,6 +218,7 @@ def checkerboard(
 def _rotated(size: Size, orientation: Number) -> tuple[Tensor, Tensor]:
     """Coordinates from the centre, along the given direction and a quarter turn further."""
     height, width = as_size(size)
+    check_finite(orientation=orientation)
     y = torch.arange(height, dtype=torch.float64)[:, None] - (height - 1) / 2
     x = torch.arange(width, dtype=torch.float64)[None, :] - (width - 1) / 2
     cosine, sine = math.cos(orientation), math.sin(orientation)
@@ -218,8 +227,16 @@ def _rotated(size: Size, orientation: Number) -> tuple[Tensor, Tensor]:
 
 def _wave(size: Size, frequency: Number, orientation: Number, phase: Number) -> Tensor:
     _check_frequency(frequency)
+    check_finite(phase=phase)
     across, _ = _rotated(size, orientation)
     return torch.cos(2 * math.pi * frequency * across + phase)
+
+
+def check_finite(**numbers: Number) -> None:
+    """Refuse NaN and infinity."""
+    for name, value in numbers.items():
+        if not math.isfinite(value):
+            raise InputError(f"{name} is {value:g}; expected a finite number.")
 
 
 def _check_frequency(frequency: Number) -> None:

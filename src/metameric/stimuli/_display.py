@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor
 
 from metameric._core.errors import InputError
+from metameric.data._load import LUMINANCE
 
 
 class Display(BaseModel):
@@ -21,7 +22,7 @@ class Display(BaseModel):
     gamma
         Exponent of the display: luminance = peak * value ** gamma.
     peak_luminance
-        In cd/m².
+        In cd/m², of white. Of colours, red, green and blue have the shares of Rec. 709 (0.21, 0.72, 0.07) in it.
     bits
         Levels that the display can show, as a power of two; 16-bit files use only these.
     pixels_per_degree
@@ -88,16 +89,20 @@ class Display(BaseModel):
 
     def facts(self, image: Tensor) -> list[dict[str, float]]:
         """Return, for every stimulus, what was clipped, and its size and luminance where the display tells them."""
-        flat = image.flatten(1)
-        found = [{"clipped_fraction": float(((x < 0) | (x > 1)).double().mean())} for x in flat]
-        for entry, x in zip(found, flat.clamp(0, 1).double(), strict=True):
+        found = [{"clipped_fraction": float(((x < 0) | (x > 1)).double().mean())} for x in image]
+        for entry, x in zip(found, image.clamp(0, 1).double(), strict=True):
             if self.pixels_per_degree is not None:
                 entry["height_degrees"] = image.shape[-2] / self.pixels_per_degree
                 entry["width_degrees"] = image.shape[-1] / self.pixels_per_degree
             if self.peak_luminance is not None:
-                luminance = x if self.values == "linear" else x**self.gamma
+                luminance = _grey(x if self.values == "linear" else x**self.gamma)
                 entry["mean_luminance"] = self.peak_luminance * float(luminance.mean())
         return found
+
+
+def _grey(x: Tensor) -> Tensor:
+    """Return the luminance of colours (3, height, width) of a display with the primaries of Rec. 709."""
+    return torch.tensordot(torch.from_numpy(LUMINANCE).to(x), x, 1) if x.shape[0] == 3 else x
 
 
 def _to_levels(x: Tensor, bits: int) -> Tensor:

@@ -9,9 +9,8 @@ import numpy as np
 from torch import Tensor
 
 from metameric._core.errors import FileError
-from metameric.data._bundled import available
 from metameric.stimuli._specification import ImageEntry
-from metameric.stimuli._words import read_image
+from metameric.stimuli._words import is_bundled, read_image
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".pgm", ".ppm", ".webp")
 
@@ -52,12 +51,12 @@ def content_hash(tensor: Tensor) -> str:
 def find_images(entry: ImageEntry) -> list[tuple[str, str]]:
     """Return label and name of every image that an entry stands for."""
     path = Path(entry.name)
-    if path.is_dir() and entry.name not in available():
+    if path.is_dir() and not is_bundled(entry.name):
         files = sorted(f for f in path.iterdir() if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
         if not files:
             raise FileError(f"{entry.name} holds no images; expected files such as {', '.join(SUFFIXES[:4])}.")
         prefix = "" if entry.label is None else f"{entry.label}-"
         return [(prefix + file.stem, str(file)) for file in files]
-    if not path.is_file() and entry.name not in available():
+    if not path.is_file() and not is_bundled(entry.name):
         read_image(entry.name, 8, False, "float32", "cpu")  # says what is missing, with the nearest names
     return [(entry.label or path.stem, entry.name)]

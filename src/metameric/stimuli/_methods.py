@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from metameric._synthesis._start import STARTS
 from metameric.stimuli._metrics import check_metric
-from metameric.stimuli._words import solver_options
+from metameric.stimuli._words import local_name, solver_options
 
 
 class _Method(BaseModel):
@@ -26,7 +26,7 @@ class _Method(BaseModel):
         given = self.model_dump(exclude={"grid", "label"}, exclude_unset=True)
         for values in itertools.product(*self.grid.values()):
             chosen = dict(zip(self.grid, values, strict=True))
-            tail = [f"{key}={value}" for key, value in chosen.items()]
+            tail = [f"{key}={local_name(value)}" for key, value in chosen.items()]
             label = "-".join([self.label or str(given["method"]), *tail])
             yield type(self)(**{**given, **chosen, "label": label})
 
@@ -97,6 +97,11 @@ class MADMethod(_Method):
     @classmethod
     def _one(cls, given: Any) -> Any:
         return [given] if isinstance(given, str) else given
+
+    def settings(self) -> dict[str, Any]:
+        """Return all that changes the result: metrics without their folders."""
+        given = super().settings()
+        return {**given, **{role: local_name(given[role]) for role in ("optimized", "reference")}}
 
     def variants(self) -> Iterator["_Method"]:
         """Yield one method for every combination of the grid's values and every direction."""

@@ -1,4 +1,7 @@
-"""Models by name: built-in ones, or one's own as ``module:attribute`` or ``file.py:attribute``."""
+"""Models by name: built-in ones, or one's own as ``module:attribute`` or ``file.py:attribute``.
+
+Both may begin with a folder, as ``folder/module:attribute``.
+"""
 
 import difflib
 import importlib
@@ -95,12 +98,20 @@ def own_module(where: str, name: str) -> Any:
         except Exception as error:
             raise ModelError(f"{name}: {where} does not run: {type(error).__name__}: {error}") from error
         return module
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+    beside, where = Path(where).parent, Path(where).name
+    folder = Path.cwd() / beside
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
     try:
-        return importlib.import_module(where)
+        module = importlib.import_module(where)
     except Exception as error:
         raise ModelError(f"{name}: cannot import {where}: {type(error).__name__}: {error}") from error
+    file = getattr(module, "__file__", None)
+    if beside != Path() and (file is None or not Path(file).resolve().is_relative_to(folder.resolve())):
+        raise ModelError(
+            f"{name}: another {where} is in use, {file or 'part of Python'}; rename yours, or write file.py:attribute."
+        )
+    return module
 
 
 def own_attribute(module: Any, attribute: str, name: str) -> Any:

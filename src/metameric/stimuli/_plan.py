@@ -10,13 +10,14 @@ from typing import Any
 
 from metameric._core.errors import InputError
 from metameric._version import __version__
+from metameric.stimuli._anchor import anchored
 from metameric.stimuli._behaviour import Registry, behaviour
 from metameric.stimuli._images import ImageSource, find_images
 from metameric.stimuli._methods import EigendistortionMethod, MADMethod, MetamerMethod
 from metameric.stimuli._metrics import chosen_metrics
 from metameric.stimuli._models import make_model
 from metameric.stimuli._specification import ModelEntry, Specification
-from metameric.stimuli._words import DTYPES, checked_device
+from metameric.stimuli._words import DTYPES, checked_device, local_name
 
 AnyMethod = MetamerMethod | EigendistortionMethod | MADMethod
 
@@ -168,6 +169,7 @@ def plan(specification: Specification, folder: str | Path | None = None) -> Plan
     >>> len(mm.stimuli.plan(spec).trials)
     6
     """
+    specification = anchored(specification, Path.cwd())
     known = Path(folder, "models.json") if folder is not None else None
     registry = Registry(json.loads(known.read_text()) if known is not None and known.is_file() else None)
     checked_device(specification.device, "device")
@@ -179,7 +181,9 @@ def plan(specification: Specification, folder: str | Path | None = None) -> Plan
     ordered = sorted(reversed(trials.values()), key=lambda trial: order[trial.group])
     notes = planner.notes(len(specification.seeds))
     if len(ordered) < len(asked):
-        notes.append(f"{len(asked) - len(ordered)} trials are the same as others (images of equal pixels) and left out")
+        notes.append(
+            f"{len(asked) - len(ordered)} trials are the same as others (equal images, models or methods) and left out"
+        )
     return Plan(specification, ordered, registry, notes)
 
 
@@ -226,7 +230,7 @@ class _Planner:
         determined = {
             "metameric": __version__,
             "image": image_hash,
-            "model": [Path(model.name).name, model.options, model_hash],
+            "model": [local_name(model.name), model.options, model_hash],
             "method": method.settings(),
             "seed": seed,
             "files": sorted(spec.files),
@@ -244,7 +248,12 @@ class _Planner:
             values = behaviour(made, stimulus, f"model {model.label}")
             for name, metric in chosen_metrics(metrics, stimulus, distances=True).items():
                 values += behaviour(metric, stimulus, f"metric {name}")
-            what = {"model": Path(model.name).name, "options": model.options, "metrics": metrics, "shape": list(shape)}
+            what = {
+                "model": local_name(model.name),
+                "options": model.options,
+                "metrics": [local_name(metric) for metric in metrics],
+                "shape": list(shape),
+            }
             self.models[known] = self.registry.hash_of(what, values)
         return self.models[known]
 

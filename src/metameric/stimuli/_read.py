@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from metameric._core.errors import FileError, InputError, MetamericError, MissingFileError
+from metameric.stimuli._anchor import anchored
 from metameric.stimuli._images import find_images
 from metameric.stimuli._methods import EigendistortionMethod, MADMethod, MetamerMethod
 from metameric.stimuli._specification import Display, ImageEntry, ModelEntry, Specification, TrialEntry
@@ -28,7 +29,7 @@ def read_specification(path: str | os.PathLike[str]) -> Specification:
     Parameters
     ----------
     path
-        The file. Image and model files in it are found relative to its folder.
+        The file. Images, models and metrics in it are looked for in its folder first.
 
     Raises
     ------
@@ -55,11 +56,11 @@ def read_specification(path: str | os.PathLike[str]) -> Specification:
     try:
         specification = Specification.model_validate(content)
     except ValidationError as error:
-        found = [_sentence(file.name, tree, content, entry) for entry in error.errors(include_url=False)]
-        raise InputError("\n".join(dict.fromkeys(found))) from error
-    anchored = _anchored(specification, file.resolve().parent)
+        wrong = [_sentence(file.name, tree, content, entry) for entry in error.errors(include_url=False)]
+        raise InputError("\n".join(dict.fromkeys(wrong))) from error
+    found = anchored(specification, file.resolve().parent)
     missing = []
-    for location, entry in _images(anchored):
+    for location, entry in _images(found):
         try:
             find_images(entry)
         except MetamericError as error:
@@ -67,12 +68,23 @@ def read_specification(path: str | os.PathLike[str]) -> Specification:
             missing.append(f"{file.name}, line {line}: {where}: {error}")
     if missing:
         raise InputError("\n".join(missing))
-    anchored._text = text
-    return anchored
+    found._text = text
+    return found
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader, with the place of a value that its tag or its form promises and its text does not keep."""
+    """The safe loader, which says where keys are repeated, and where values are not what their tag or form promises."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Compose a mapping, whose keys have to differ."""
+        node = super().compose_mapping_node(anchor)
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            known = (key.tag, str(key.value))
+            if known in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"a second {key.value!r}", key.start_mark)
+            seen.add(known)
+        return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         """Construct one value."""
@@ -104,27 +116,6 @@ def _parsed(file: Path) -> tuple[str, Any, yaml.Node | None]:
 def _images(specification: Specification) -> Iterator[tuple[tuple[int | str, ...], ImageEntry]]:
     yield from ((("images", i), entry) for i, entry in enumerate(specification.images))
     yield from ((("trials", i, "image"), entry.image) for i, entry in enumerate(specification.trials))
-
-
-def _anchored(specification: Specification, folder: Path) -> Specification:
-    """Return the specification with files named in full, where they lie next to it."""
-
-    def image(entry: ImageEntry) -> ImageEntry:
-        found = folder / entry.name
-        return entry.model_copy(update={"name": str(found)}) if found.exists() else entry
-
-    def model(entry: ModelEntry) -> ModelEntry:
-        where, _, attribute = entry.name.partition(":")
-        found = folder / where
-        full = {"name": f"{found}:{attribute}"}
-        return entry.model_copy(update=full) if where.endswith(".py") and found.exists() else entry
-
-    trials = [
-        entry.model_copy(update={"image": image(entry.image), "model": model(entry.model)})
-        for entry in specification.trials
-    ]
-    update = {"images": [image(e) for e in specification.images], "models": [model(e) for e in specification.models]}
-    return specification.model_copy(update={**update, "trials": trials})
 
 
 def _sentence(name: str, tree: yaml.Node | None, content: Any, error: ErrorDetails) -> str:

@@ -82,8 +82,11 @@ def run(
         return InProcess(threads) if workers is None else Processes(workers, threads)
 
     store = Store(folder)
+    # What cannot be planned leaves no folder behind.
+    plan = None if store.folder.exists() else make_plan(specification)
     with _writing(), store.locked():
-        plan = make_plan(specification, folder)
+        if plan is None or (store.folder / "models.json").is_file():
+            plan = make_plan(specification, folder)
         store.begin(plan)
         stopped = _carry_out(store, plan, executor, progress)
         rows = manifest(store, plan)

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from metameric._core.errors import InputError, MissingFileError
-from metameric.data._bundled import _square as square
-from metameric.data._bundled import available, image
+from metameric.data._bundled import available, image, square
 from metameric.data._load import load_images
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -22,17 +21,27 @@ def read_image(name: str, size: int | None, color: bool, dtype: str, device: str
     if dtype not in DTYPES:
         raise InputError(f"--dtype is {dtype!r}; expected {' or '.join(DTYPES)}.")
     path = Path(name)
-    if path.suffix or path.exists():
+    if is_bundled(name):
+        stimulus = image(name, size=size, as_gray=not color)
+    elif path.suffix or path.exists():
         stimulus = load_images([path], as_gray=not color)
         if size is not None:
             stimulus = square(stimulus, size)
-    elif name in available():
-        stimulus = image(name, size=size, as_gray=not color)
     else:
         near = difflib.get_close_matches(name, available(), n=2, cutoff=0.6)
         hint = f" Did you mean {' or '.join(near)}?" if near else " `metameric images` lists the bundled ones."
         raise MissingFileError(f"{name!r} is neither a file nor a bundled image.{hint}")
     return stimulus.to(dtype=DTYPES[dtype], device=checked_device(device))
+
+
+def is_bundled(name: str, folder: Path = Path()) -> bool:
+    """Tell whether a name is that of a bundled image: a file, but no folder, of the same name goes first."""
+    return name in available() and not (folder / name).is_file()
+
+
+def local_name(name: object) -> str:
+    """Return a name without the folder in which its file or module lies."""
+    return Path(str(name)).name
 
 
 def checked_device(device: str, label: str = "--device") -> torch.device:

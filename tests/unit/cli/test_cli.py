@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from metameric.cli._app import run
+from metameric.data import image
 
 OWN_MODEL = """
 import torch
@@ -131,6 +132,26 @@ def test_resume_refuses_what_belongs_to_another_run(tmp_path, capsys):
     assert metamer("--model", "Gaussian", "--max-iter", "1", "--out", str(tmp_path)) == 3
     assert metamer("--model", "Gaussian", "--resume", "--out", str(tmp_path), image="coffee") == 2
     assert "image" in capsys.readouterr().err
+
+
+def test_out_may_be_named_like_the_image(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert metamer("--model", "Identity", "--out", "camera") == 0
+    assert metamer("--model", "Identity", "--out", "camera", "--resume") == 0
+
+
+def test_the_start_is_resized_like_the_image(tmp_path):
+    assert metamer("--model", "Identity", "--initial", "coins", "--max-iter", "0", "--out", str(tmp_path)) == 3
+    shown = iio.imread(tmp_path / "metamer.png") / 255
+    np.testing.assert_allclose(shown, image("coins", size=32)[0, 0].numpy(), atol=1 / 255)
+
+
+@pytest.mark.parametrize("size", ["0", "-3"])
+def test_sizes_are_checked_for_files_too(tmp_path, capsys, size):
+    iio.imwrite(tmp_path / "a.png", np.zeros((4, 4), np.uint8))
+    arguments = ["metamer", str(tmp_path / "a.png"), "--model", "Identity", f"--size={size}"]
+    assert run([*arguments, "--out", str(tmp_path / "out")]) == 2
+    assert f"size is {size}; expected a positive number of pixels" in capsys.readouterr().err
 
 
 def test_solver_by_name(tmp_path):

@@ -118,3 +118,56 @@ def test_texture_orientation():
         gabor(16, std=0)
     with pytest.raises(InputError, match="expected at least two pixels of noise"):
         power_law_noise(1)
+
+
+@pytest.mark.parametrize("make", [grating, gabor, plaid, zone_plate, checkerboard, pink_noise_texture])
+@pytest.mark.parametrize("name", ["orientation", "phase"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_angles_are_checked(make, name, value):
+    if (make, name) in ((zone_plate, "orientation"), (pink_noise_texture, "phase")):
+        return
+    with pytest.raises(InputError, match=f"{name} is {value}; expected a finite number"):
+        make(16, **{name: value})
+
+
+def test_checks_have_a_size():
+    with pytest.raises(InputError, match="frequency is 0; expected above 0"):
+        checkerboard(4, frequency=0)
+
+
+@pytest.mark.parametrize("exponent", [math.nan, math.inf, -2000])
+def test_exponents_are_checked(exponent):
+    with pytest.raises(InputError, match=f"exponent is {exponent}; expected -1000 to 1000"):
+        power_law_noise(16, exponent=exponent)
+
+
+@pytest.mark.parametrize("exponent", [-1000, -400, 400, 1000])
+def test_steep_spectra_are_images(exponent):
+    image = power_law_noise(16, exponent=exponent, dtype=torch.float64)[0, 0]
+    power = torch.fft.rfft2(image - 0.5).abs()
+    around = (torch.fft.fftfreq(16)[:, None].abs() * 16) ** 2 + (torch.fft.rfftfreq(16)[None] * 16) ** 2
+    only = around == (1 if exponent > 0 else 128)
+    assert power[only].min() > 1e-6 and power[~only].max() < 1e-8
+
+
+@pytest.mark.parametrize("bandwidth", [3e-4, 1e-6])
+@pytest.mark.parametrize("orientation", [0, 0.3])
+def test_narrow_textures_are_images(bandwidth, orientation):
+    image = pink_noise_texture(16, orientation=orientation, bandwidth=bandwidth, dtype=torch.float64)
+    assert (image - 0.5).abs().max().item() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("orientation", [0, math.pi / 2, math.pi, 3 * math.pi / 2])
+@pytest.mark.parametrize(
+    ("size", "frequency", "phase"), [(9, 0.25, 0), (33, 1 / 8, 0), (64, 1 / 8, math.pi / 8), (30, 1 / 3, math.pi / 3)]
+)
+def test_checks_are_whole(size, frequency, phase, orientation):
+    rows = checkerboard(size, frequency=frequency, orientation=orientation, phase=phase)[0, 0]
+    for lines in (rows, rows.T):
+        assert all(torch.equal(line, lines[0]) or torch.equal(line, 1 - lines[0]) for line in lines)
+
+
+def test_checks_along_the_diagonal_are_whole():
+    image = checkerboard(33, frequency=1 / 8, orientation=math.pi / 4)[0, 0]
+    along = torch.arange(-16, 17) * (2**0.5 / 4)  # in checks; across, all of these pixels are on one edge
+    assert torch.equal(image.flip(1).diagonal(), 1 - along.floor().remainder(2))

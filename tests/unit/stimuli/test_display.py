@@ -52,6 +52,15 @@ def test_facts():
     assert facts["mean_luminance"] == pytest.approx(100 * (0 + 0.25 + 0.25 + 1) / 4)
 
 
+@pytest.mark.parametrize(("values", "gamma"), [("linear", 2.0), ("encoded", 2.0)])
+def test_luminance_of_colours(values, gamma):
+    image = torch.tensor([0.5, 0.25, 1.0]).reshape(1, 3, 1, 1).expand(1, 3, 2, 2)
+    (facts,) = Display(values=values, gamma=gamma, peak_luminance=100).facts(image)
+    light = image[0, :, 0, 0] ** (1 if values == "linear" else gamma)
+    expected = 100 * (0.2126 * light[0] + 0.7152 * light[1] + 0.0722 * light[2])
+    assert facts["mean_luminance"] == pytest.approx(float(expected), rel=1e-3)
+
+
 def test_too_small_a_canvas(picture):
     with pytest.raises(InputError, match="6 x 8 pixels does not fit a canvas of 4 x 4"):
         Display(canvas=4).encode(picture, 8)

@@ -90,7 +90,7 @@ def test_folders_of_images(tmp_path):
     (tmp_path / "notes.txt").write_text("no image")
     found = plan(spec(images=[{"name": str(tmp_path), "label": "mine"}], size=None, seeds=[0]))
     assert [t.image.label for t in found.trials] == ["mine-a"]
-    assert "1 trials are the same as others" in str(found)
+    assert "1 trials are the same as others (equal images, models or methods)" in str(found)
     save_png(tmp_path / "b.png", torch.ones(16, 16))
     found = plan(spec(images=[str(tmp_path)], size=None, seeds=[0]))
     assert [t.image.label for t in found.trials] == ["a", "b"]

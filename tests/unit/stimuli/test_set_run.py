@@ -15,7 +15,7 @@ from metameric import Metamer
 from metameric._core.errors import FileError, StateError
 from metameric.data import image
 from metameric.io import save_png
-from metameric.stimuli import Specification, _run, retry, run, status, verify
+from metameric.stimuli import Specification, _run, read_specification, retry, run, status, verify
 from metameric.stimuli._executors import available_cores
 from metameric.stimuli._store import Store
 
@@ -152,6 +152,47 @@ def test_retry_runs_what_failed(tmp_path, models):
     assert retry(tmp_path / "set", progress=False).complete
     assert (tmp_path / "set" / "specification.yaml").read_text() == text
     assert status(tmp_path / "set").failed == 0
+
+
+def test_a_set_made_in_one_folder_is_checked_and_retried_from_another(tmp_path, models, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    save_png(tmp_path / "p.png", torch.rand(16, 16, generator=torch.Generator().manual_seed(0)))
+    monkeypatch.chdir(tmp_path)
+    spec = Specification(images=["p.png"], models=["own_models.py:blur"], methods=["metamer"])
+    assert run(spec, "set", progress=False).complete
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    found = verify(tmp_path / "set")
+    assert found.clean and found.measured == 1
+    next((tmp_path / "set" / "trials").iterdir()).unlink()
+    assert retry(tmp_path / "set", progress=False).complete
+    again = read_specification(tmp_path / "set" / "specification.yaml")
+    assert run(again, tmp_path / "set", progress=False).planned == 1
+
+
+def test_colours_are_measured_again_from_every_kind_of_file(tmp_path, models):
+    spec = Specification(images=["coffee"], models=[f"{models}:blur"], methods=["metamer"], size=16, color=True)
+    assert run(spec, tmp_path / "set", progress=False).complete
+    assert verify(tmp_path / "set").clean
+    (record,) = (tmp_path / "set" / "trials").glob("*.json")
+    content = json.loads(record.read_text())
+    content["stimuli"][0]["figures"]["relative_error_png16"] = 0.5
+    record.write_text(json.dumps(content))
+    assert "png16" not in str(verify(tmp_path / "set", sample=0))
+    assert any("16bit.png: relative_error is" in problem for problem in verify(tmp_path / "set").problems)
+
+
+def test_what_cannot_be_planned_leaves_no_folder(tmp_path):
+    spec = Specification(images=["camera"], models=["own:nothing"], methods=["metamer"], size=16)
+    with pytest.raises(ValueError, match="cannot import own"):
+        run(spec, tmp_path / "set", progress=False)
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_folder_named_like_its_image(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    spec = Specification(images=["coins"], models=["Identity"], methods=["metamer"], size=16)
+    assert run(spec, "coins", progress=False).complete
+    assert run(spec, "coins", progress=False).complete
 
 
 def test_what_is_required_decides_the_verdict(tmp_path):

@@ -1,12 +1,17 @@
 """Specifications: what they accept, what they ask for, and the schema that editors are given."""
 
+import sys
 from pathlib import Path
 
 import jsonschema
 import pytest
+import torch
 import yaml
 
-from metameric.stimuli import Specification, json_schema, read_specification
+from metameric._core.errors import ModelError
+from metameric.io import save_png
+from metameric.stimuli import Specification, json_schema, plan, read_specification
+from metameric.stimuli._words import read_image
 
 SHORTEST = (
     "images: [camera, coffee]\nmodels: [LuminanceGainControl]\nmethods: [metamer, eigendistortions]\nseeds: [0, 1]\n"
@@ -73,6 +78,83 @@ def test_files_are_found_beside_the_specification(tmp_path, models):
     spec = read_specification(written(tmp_path, text))
     assert spec.models[0].name == f"{tmp_path}/own_models.py:blur"
     assert spec.images[0].name == f"{tmp_path}/own_models.py"
+
+
+def test_merged_keys_are_not_repeated_ones(tmp_path):
+    text = SHORTEST.replace("[LuminanceGainControl]", "[&one {name: Gaussian, label: a}, {<<: *one, label: b}]")
+    assert [m.label for m in read_specification(written(tmp_path, text)).models] == ["a", "b"]
+
+
+METRIC = """
+def dist(x, y):
+    return (x - y).square().sum((1, 2, 3))
+
+class Net:
+    def __call__(self, x):
+        return 2 * x
+"""
+
+
+def test_models_and_metrics_are_found_beside_the_specification_and_their_folder_is_no_part_of_keys(
+    tmp_path, monkeypatch
+):
+    text = """
+images: [camera]
+models: ['beside{0}:Net', {{name: 'inside{0}.part:Net', label: part}}]
+methods:
+  - {{method: mad, optimized: 'beside{0}.py:dist', reference: 'beside{0}:dist', label: plain}}
+  - {{method: mad, grid: {{optimized: [model, 'beside{0}.py:dist']}}, minmax: min}}
+trials: [{{image: camera, model: Identity, method: {{method: mad, reference: 'beside{0}.py:dist', label: one}}}}]
+size: 16
+"""
+    plans = []
+    for name in ("first", "second"):
+        folder = tmp_path / name / "deep"
+        (folder / "inside_1").mkdir(parents=True)
+        (folder / "inside_1" / "__init__.py").touch()
+        for file in ("beside_1.py", "inside_1/part.py"):
+            (folder / file).write_text(METRIC)
+        spec = read_specification(written(folder, text.format("_1")))
+        assert [m.name for m in spec.models] == [f"{folder}/beside_1:Net", f"{folder}/inside_1.part:Net"]
+        assert spec.methods[0].optimized == f"{folder}/beside_1.py:dist"
+        assert spec.methods[0].reference == f"{folder}/beside_1:dist"
+        assert spec.methods[1].grid == {"optimized": ["model", f"{folder}/beside_1.py:dist"]}
+        assert spec.trials[0].method.reference == f"{folder}/beside_1.py:dist"
+        monkeypatch.chdir(tmp_path)
+        plans.append(plan(spec))
+        for module in ("beside_1", "inside_1", "inside_1.part"):
+            monkeypatch.delitem(sys.modules, module, raising=False)
+        monkeypatch.setattr(sys, "path", [path for path in sys.path if path != str(folder)])
+    first, second = plans
+    assert [trial.key for trial in first.trials] == [trial.key for trial in second.trials]
+    assert {trial.method.label for trial in first.trials} >= {
+        "mad-optimized=model-min",
+        "mad-optimized=beside_1.py:dist-min",
+    }
+
+
+def test_two_modules_of_one_name_are_not_taken_for_one_another(tmp_path):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "twice_1.py").write_text(METRIC)
+    specs = [
+        Specification(images=["camera"], models=[f"{tmp_path / name}/twice_1:Net"], methods=["metamer"], size=16)
+        for name in ("first", "second")
+    ]
+    plan(specs[0])
+    with pytest.raises(ModelError, match=r"another twice_1 is in use, .*first.*; rename yours, or write file.py"):
+        plan(specs[1])
+
+
+def test_bundled_images_go_before_folders_but_not_before_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "camera").mkdir()
+    save_png(tmp_path / "moon.png", torch.zeros(4, 4))
+    (tmp_path / "moon.png").rename(tmp_path / "moon")
+    spec = read_specification(written(tmp_path, SHORTEST.replace("coffee", "moon")))
+    assert [i.name for i in spec.images] == ["camera", f"{tmp_path}/moon"]
+    assert read_image("camera", 8, False, "float32", "cpu").std() > 0.1
+    assert read_image("moon", 4, False, "float32", "cpu").max() == 0
 
 
 @pytest.mark.parametrize("text", [SHORTEST, LONGER])
