@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from tqdm.auto import tqdm
 
+from metameric._core.errors import InputError
 from metameric._core.panels import Real
 from metameric.plot._pixels import PixelFigure, unhinted
 from metameric.plot._video import check_suffix, has_ffmpeg, write_frames
@@ -52,6 +53,8 @@ class PixelAnimation(FuncAnimation):
         repeat: bool = False,
         redraw_at: Collection[int] = (),
     ) -> None:
+        if not 0 < framerate < float("inf"):
+            raise InputError(f"framerate is {framerate}; expected frames per second, above 0.")
         self.figure, self.n_frames, self.framerate, self.repeat = figure, n_frames, framerate, repeat
         self._put_frame, self._redraw_at = update, frozenset(redraw_at)
         # Only windows gain from matplotlib's own blitting, which keeps what moves out of saved figures.

@@ -42,7 +42,7 @@ def chart(panel: CurvesPanel) -> dict[str, Any]:
         "xlabel": panel.xlabel,
         "lines": lines,
         "x_ticks": [(f"{across(t):.1f}", f"{t:g}") for t in steps],
-        "y_ticks": [(f"{up(t):.1f}", power_of_ten(t) if log else f"{t:.3g}") for t in ticks],
+        "y_ticks": [(f"{up(t):.1f}", text) for t, text in zip(ticks, _labels(ticks, log), strict=True)],
         "description": f"{panel.ylabel} from {finite[0]:.3g} to {finite[-1]:.3g}" if finite.size else panel.ylabel,
     }
 
@@ -61,3 +61,14 @@ def _steps(low: float, high: float) -> list[float]:
     step = scale * min((m for m in (1, 2, 5, 10) if m * scale >= rough), default=10)
     first = np.floor(low / step)
     return [float(step * k) for k in np.arange(first, np.ceil(high / step) + 1)]
+
+
+def _labels(ticks: list[float], log: bool) -> list[str]:
+    """Powers of ten, or numbers with as many digits as tell them apart."""
+    if log:
+        return [power_of_ten(t) for t in ticks]
+    for digits in range(3, 17):
+        found = [f"{t:.{digits}g}" for t in ticks]
+        if len(set(found)) == len(ticks):
+            break
+    return found

@@ -3,6 +3,7 @@
 from functools import cache
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.colors import Colormap, ListedColormap
 
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, INK = (
@@ -59,3 +60,9 @@ def signed_map() -> Colormap:
     chroma = 0.14 * np.abs(signed)
     colors = _oklab_to_srgb(0.97 - 0.52 * np.abs(signed), chroma * np.cos(hue), chroma * np.sin(hue))
     return ListedColormap(colors, name="metameric_signed").with_extremes(bad="#c8c8c8")
+
+
+@cache
+def gray_map() -> Colormap:
+    """Black to white; what is not a number in a colour that no gray is."""
+    return colormaps["gray"].with_extremes(bad=VERMILION)

@@ -79,7 +79,7 @@ class DrawnCurves:
     """Series over iterations, with a dot at the present one."""
 
     def __init__(self, panel: CurvesPanel, ax: Axes, **kwargs: Any) -> None:
-        self.axes, self.fits_axes, self.dots = [ax], False, []
+        self.axes, self.fits_axes, self.dots, self.moves = [ax], False, [], False
         self.series = {label: to_numpy(values) for label, values in panel.curves.items()}
         many = len(self.series) > 1
         for i, (label, values) in enumerate(self.series.items()):
@@ -126,18 +126,25 @@ class DrawnCurves:
             if iteration is not None and iteration < len(values):
                 dot.set_data([iteration], [values[iteration]])
 
+    def expect(self, panel: CurvesPanel) -> None:
+        """Prepare for another panel to come: if its series are others, they move, and axes are fitted to them."""
+        self.moves = self.fits_axes = bool(self._others(panel))
+
+    def _others(self, panel: CurvesPanel) -> dict[str, np.ndarray]:
+        given = {label: to_numpy(values) for label, values in panel.curves.items()}
+        return {k: v for k, v in given.items() if not np.array_equal(v, self.series[k], equal_nan=True)}
+
     def update(self, panel: CurvesPanel) -> list[Artist]:
         """Move the dots; series that differ are drawn anew."""
-        changed: list[Artist] = []
-        lines = [line for line in self.axes[0].lines if line not in self.dots]
-        for line, (label, values) in zip(lines, panel.curves.items(), strict=False):
-            array = to_numpy(values)
-            if not np.array_equal(array, self.series[label], equal_nan=True):
-                self.series[label] = array
-                line.set_data(np.arange(len(array)), array)
-                changed.append(line)
+        others, title = self._others(panel), self.axes[0].title
+        lines = dict(zip(self.series, (li for li in self.axes[0].lines if li not in self.dots), strict=False))
+        for label, values in others.items():
+            self.series[label] = values
+            lines[label].set_data(np.arange(len(values)), values)
         self._mark(panel.iteration)
-        return [*changed, *self.dots]
+        title.set_text(panel.title)
+        moving = [*lines.values(), title] if self.moves else [lines[label] for label in others]
+        return [*moving, *self.dots]
 
     def rescale(self, panel: CurvesPanel) -> None:
         """Fit the limits to the series."""
@@ -227,7 +234,12 @@ class DrawnHistogram:
         """Count other values in the same bins; those outside count in the outermost ones."""
         for stairs, entries in zip(self.stairs, _finite_values(panel).values(), strict=True):
             stairs.set_data(np.histogram(np.clip(entries, self.edges[0], self.edges[-1]), self.edges)[0])
-        return list(self.stairs)
+        legend = self.axes[0].get_legend()
+        if legend is None:
+            return list(self.stairs)
+        for text, label in zip(legend.get_texts(), panel.values, strict=False):
+            text.set_text(label)
+        return [*self.stairs, legend]
 
     def rescale(self, panel: HistogramPanel) -> None:
         """Fit the counts' axis."""

@@ -49,7 +49,7 @@ def imshow(
     ax
         Axes to shrink around a single image, instead of a new figure.
     cmap
-        Colour map; by default gray, blue-white-red for k = 0, cyclic for phase.
+        Colour map; by default gray (with NaN in red), blue-white-red for k = 0 (in gray), cyclic for phase.
     plot_complex
         ``"rectangular"``, ``"polar"`` or ``"logpolar"`` (log(1 + amplitude)): two images for each complex one.
     batch_idx, channel_idx
@@ -91,6 +91,8 @@ def draw_pictures(
         zooms = [place_within(ax, found[0].shape, zoom)]
         figure, all_axes = ax.figure, [ax]
     else:
+        if col_wrap is not None and col_wrap < 1:
+            raise InputError(f"col_wrap is {col_wrap}; expected 1 or more images per row.")
         n_columns = min(col_wrap or len(found), len(found))
         largest = tuple(max(p.shape[i] for p in found) for i in (0, 1))
         zooms = relative_zooms([p.shape for p in found], zoom or default_zoom(largest, n_columns))

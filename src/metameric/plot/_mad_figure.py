@@ -11,10 +11,11 @@ from metameric._core.panels import Real
 from metameric._core.tensors import to_numpy
 from metameric.plot._canvas import FONT_SIZE
 from metameric.plot._colors import BLUE, INK, VERMILION
-from metameric.plot._pixels import check_zoom, new_figure, shown_size
+from metameric.plot._pixels import check_zoom, new_figure, shown_size, zoom_to_fit
 
 _GAP = 74
 _LINE = 16
+_USUAL = 255
 # Column and row of each stimulus: the first metric is driven along the vertical, the second along the horizontal.
 _PLACES = {(0, "max"): (1, 0), (0, "min"): (1, 2), (1, "min"): (0, 1), (1, "max"): (2, 1)}
 
@@ -23,7 +24,7 @@ def mad_competition(
     mad_set: Any,
     metrics: tuple[str, str] | None = None,
     batch_idx: int = 0,
-    zoom: Real = 1,
+    zoom: Real | None = None,
     vrange: tuple[Real, Real] = (0, 1),
 ) -> Figure:
     """Show the four stimuli of two metrics around the reference image (Wang & Simoncelli 2008, figure 4).
@@ -40,7 +41,7 @@ def mad_competition(
     batch_idx
         Which image.
     zoom
-        Figure pixels per image pixel, n or 1/n.
+        Figure pixels per image pixel, n or 1/n; by default as many as make small images about 200 pixels wide.
     vrange
         Values shown black and white.
 
@@ -65,7 +66,9 @@ def mad_competition(
     if not -n <= batch_idx < n:
         raise InputError(f"batch_idx is {batch_idx}; expected one of {n} images.")
     table = {(r["optimized"], r["reference"], r["minmax"]): r for r in mad_set.table() if r["image"] == batch_idx % n}
-    page = _Page(mad_set.image[batch_idx], check_zoom(zoom), vrange)
+    shape = mad_set.image.shape[-2:]
+    scale = max(1, zoom_to_fit(shape, _USUAL, _USUAL)) if zoom is None else check_zoom(zoom)
+    page = _Page(mad_set.image[batch_idx], scale, vrange)
     page.show((1, 1), mad_set.image[batch_idx], "reference", INK)
     first = table[names[0], names[1], "min"]
     values = f"{names[0]} {first['optimized_initial']:.3g}, {names[1]} {first['reference_initial']:.3g}"

@@ -10,18 +10,27 @@ from metameric.plot._axes import split
 from metameric.plot._drawn import Drawn, draw_panel
 from metameric.plot._pixels import new_figure
 
+_LABELS = 75
+"""Pixels that ticks and label of a vertical axis take."""
+
 
 def draw_panels(panels: Sequence[Any], ax: Axes | Sequence[Axes], **kwargs: Any) -> list[Drawn]:
     """Draw panels into axes: divided side by side if there are several panels for one, one each for a list."""
     if not panels:
         raise InputError("There is no panel to draw.")
     if isinstance(ax, Axes):
-        all_axes = [ax] if len(panels) == 1 else split(ax, 1, len(panels), {"wspace": 0.35})
+        all_axes = [ax] if len(panels) == 1 else split(ax, 1, len(panels), {"wspace": _room_between(ax, len(panels))})
     else:
         all_axes = list(ax)
     if len(all_axes) != len(panels):
         raise InputError(f"{len(all_axes)} axes for {len(panels)} panels; give one for each, or one to divide.")
     return [draw_panel(panel, axes, **kwargs) for panel, axes in zip(panels, all_axes, strict=True)]
+
+
+def _room_between(ax: Axes, n: int) -> float:
+    """Space between panels, in widths of one, in which the labels of an axis have room."""
+    width = ax.get_window_extent().width
+    return max(0.35, n * _LABELS / max(width - (n - 1) * _LABELS, _LABELS))
 
 
 def draw_panels_within(

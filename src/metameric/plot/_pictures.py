@@ -68,7 +68,13 @@ def _select(tensor: Tensor, n_dims: int, batch_idx: int | None, channel_idx: int
     wanted = "(batch, channel, height, width)" if n_dims == 4 else "(batch, channel, time, height, width)"
     if tensor.ndim != n_dims:
         raise InputError(f"Found a tensor of shape {tuple(tensor.shape)}; expected {n_dims} dimensions, {wanted}.")
+    if 0 in tensor.shape[2:]:
+        raise InputError(f"Found a tensor of shape {tuple(tensor.shape)}: its images have no pixels.")
+    if as_rgb and tensor.is_complex():
+        raise InputError("Complex images have no colours; leave out as_rgb, or show their parts.")
     tensor = tensor.detach()
+    if tensor.dtype == torch.bfloat16:  # which NumPy does not know
+        tensor = tensor.float()
     for name, index, dim in (("batch_idx", batch_idx, 0), ("channel_idx", channel_idx, 1)):
         if index is not None:
             tensor = tensor.narrow(dim, check_index(name, index, tensor.shape[dim]), 1)
@@ -125,11 +131,11 @@ def _fixed_range(picture: Picture) -> Range:
 
 def color_map(picture: Picture, vrange: ValueRange) -> object:
     """Name or object of the colour map: gray, signed, or cyclic for phase."""
-    from metameric.plot._colors import signed_map
+    from metameric.plot._colors import gray_map, signed_map
 
     if picture.is_phase:
         return "twilight"
-    return signed_map() if is_signed(vrange) else "gray"
+    return signed_map() if is_signed(vrange) else gray_map()
 
 
 def titles(found: Sequence[Picture], title: str | Sequence[str] | None) -> list[str | None]:

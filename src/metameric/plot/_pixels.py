@@ -21,7 +21,7 @@ from metameric.io._png import encode_drawing
 from metameric.plot._quick import AXES
 
 DPI = 100
-_WIDE = 1600
+WIDE = 1600
 _PREFERRED = 384
 _PLAIN = {"format", "dpi", "facecolor", "edgecolor", "transparent"}
 
@@ -96,7 +96,7 @@ def new_figure(width: Real, height: Real) -> Figure:
 
 def check_zoom(zoom: Real) -> Real:
     """Return a zoom that keeps pixels whole: n, or 1/n."""
-    if zoom > 0:
+    if 0 < zoom < math.inf:
         whole = zoom if zoom >= 1 else 1 / zoom
         if math.isclose(whole, round(whole), rel_tol=1e-9):
             return round(whole) if zoom >= 1 else 1 / round(whole)
@@ -121,9 +121,9 @@ def zoom_to_fit(shape: Sequence[int], height: Real, width: Real) -> Real:
 
 def default_zoom(shape: Sequence[int], n_columns: int) -> Real:
     """Zoom of a new figure: small images are enlarged, large ones are shown as they are unless the row is huge."""
-    goal = min(_PREFERRED, _WIDE / n_columns)
+    goal = min(_PREFERRED, WIDE / n_columns)
     zoom = zoom_to_fit(shape, goal, goal)
-    return zoom if zoom >= 1 else min(1, zoom_to_fit(shape, 2 * _WIDE, 2 * _WIDE / n_columns))
+    return zoom if zoom >= 1 else min(1, zoom_to_fit(shape, 2 * WIDE, 2 * WIDE / n_columns))
 
 
 def relative_zooms(shapes: Sequence[Sequence[int]], zoom: Real) -> list[Real]:

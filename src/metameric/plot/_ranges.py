@@ -13,7 +13,7 @@ _SHORT = {"auto": "auto1", "indep": "indep1"}
 
 
 def _symmetric(values: np.ndarray) -> Range:
-    top = float(np.abs(values).max())
+    top = float(np.abs(values).max()) or 1.0  # of zeros: what is in the middle of any range about zero
     return -top, top
 
 
@@ -61,6 +61,8 @@ def resolve(images: Sequence[np.ndarray], vrange: object) -> list[Range]:
             low, high = (float(v) for v in vrange)  # type: ignore[attr-defined]
         except (TypeError, ValueError):
             raise InputError(f"vrange is {vrange!r}; expected two numbers or one of {', '.join(RULES)}.") from None
+        if not low <= high:
+            raise InputError(f"vrange is {vrange!r}; expected the darkest value first, and no NaN.")
         return [(low, high)] * len(images)
     vrange = _SHORT.get(vrange, vrange)
     if vrange not in RULES:

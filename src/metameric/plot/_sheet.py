@@ -12,7 +12,7 @@ from metameric._core.errors import InputError
 from metameric._core.panels import Real, ValueRange
 from metameric.plot._canvas import FONT_SIZE, map_for, shown_pixels, sizes_of
 from metameric.plot._pictures import Picture, pictures, ranges
-from metameric.plot._pixels import check_zoom, new_figure, place, zoom_to_fit
+from metameric.plot._pixels import WIDE, check_zoom, new_figure, place, zoom_to_fit
 
 _GAP, _LABEL = 6, 15
 
@@ -38,7 +38,7 @@ def contact_sheet(
     columns
         Images per row; by default as many as make the sheet about square.
     vrange, zoom, as_rgb
-        As in `imshow`; by default images take about 128 pixels.
+        As in `imshow`; by default images take about 128 pixels, or one for each of their own if the sheet allows.
     title
         Title of the sheet, to which range and zoom are added.
 
@@ -58,10 +58,10 @@ def contact_sheet(
         raise InputError(f"{len(labels)} labels for {len(found)} images; give one for each.")
     limits = ranges(found, vrange)
     largest = (max(p.shape[0] for p in found), max(p.shape[1] for p in found))
-    scale = zoom_to_fit(largest, 128, 128) if zoom is None else check_zoom(zoom)
+    n_columns = min(columns or math.ceil(math.sqrt(len(found))), len(found))
+    scale = _usual_zoom(largest, n_columns) if zoom is None else check_zoom(zoom)
     sizes = sizes_of(found, [scale] * len(found))
     cell = (max(s[0] for s in sizes), max(s[1] for s in sizes))
-    n_columns = min(columns or math.ceil(math.sqrt(len(found))), len(found))
     sheet = _sheet(found, sizes, limits, vrange, scale, n_columns, cell, labels is not None)
     head, heading = 26, _heading(title, limits, scale)
     # Wide enough for its heading.
@@ -78,6 +78,12 @@ def contact_sheet(
     middle = 1 - head / 2 / figure.bbox.height
     figure.text(0.5, middle, heading, ha="center", va="center", fontsize=FONT_SIZE)
     return figure
+
+
+def _usual_zoom(largest: tuple[int, int], n_columns: int) -> Real:
+    """Zoom of about 128 pixels for each image; below one, which averages pixels, only for sheets that are huge."""
+    zoom = zoom_to_fit(largest, 128, 128)
+    return zoom if zoom >= 1 else min(1, zoom_to_fit(largest, WIDE, WIDE / n_columns - _GAP))
 
 
 def _heading(title: str, limits: Sequence[tuple[Real, Real]], scale: Real) -> str:

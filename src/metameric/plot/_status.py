@@ -1,5 +1,6 @@
 """One figure that says how a synthesis stands."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,8 @@ from metameric.plot._views import IMAGE, LOSS, TARGET, View, view_of
 _WIDTH, _HEIGHT = 325, 330
 _MARGIN = {"left": 20, "right": 20, "bottom": 55, "top": 95}
 _GAP, _GAP_OF_PICTURES = 75, 30
+_CHARACTER = 7.2
+"""Pixels of the figure that a letter of its title takes."""
 
 
 @dataclass
@@ -116,7 +119,8 @@ def draw_status(
         widths = {p.name: width_ratios.get(p.name, _room(panels[p.name])) for p in plots}
         gaps = {p.name: _GAP_OF_PICTURES if _are_pictures(panels[p.name]) else _GAP for p in plots}
         figure = _figure(places, widths, gaps, figsize)
-        figure.suptitle(view.headline, fontsize=10, y=1 - 22 / figure.bbox.height, va="center")
+        lines = textwrap.wrap(view.headline, int(figure.bbox.width / _CHARACTER))
+        figure.suptitle("\n".join(lines), fontsize=10, y=1 - 22 / figure.bbox.height, va="center")
     all_axes = list(figure.axes)
     for plot in plots:
         where = places[plot.name]

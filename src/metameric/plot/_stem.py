@@ -18,7 +18,7 @@ def stem_plot(
     data: Tensor | np.ndarray,
     ax: Axes | None = None,
     title: str | None = "",
-    ylim: Limits = None,
+    ylim: Limits | list[Real] = None,
     xvals: tuple[Sequence[Real], Sequence[Real]] | None = None,
     **kwargs: Any,
 ) -> Axes:
@@ -51,8 +51,10 @@ def stem_plot(
     'six'
     """
     values = np.atleast_1d(to_numpy(data, squeeze=True))
-    if values.ndim != 1 or np.iscomplexobj(values):
-        raise InputError(f"Found {values.dtype} data of shape {values.shape}; expected real numbers of shape (n,).")
+    if values.ndim != 1 or values.size == 0 or np.iscomplexobj(values):
+        raise InputError(
+            f"Found {values.dtype} data of shape {values.shape}; expected real numbers of shape (n,), one or more."
+        )
     ax = current_axes(ax)
     stems = ax.stem(np.arange(values.size), values, **{"basefmt": " ", **kwargs})
     if not {"linefmt", "markerfmt"} & set(kwargs):
@@ -68,8 +70,8 @@ def stem_plot(
     return ax
 
 
-def _set_limits(ax: Axes, values: np.ndarray, ylim: Limits) -> None:
-    if isinstance(ylim, tuple):
-        ax.set_ylim(ylim)
+def _set_limits(ax: Axes, values: np.ndarray, ylim: Limits | list[Real]) -> None:
+    if isinstance(ylim, (tuple, list)):
+        ax.set_ylim(*ylim)
     elif ylim is None and values.size and values.min() >= 0:
         ax.set_ylim(bottom=0)

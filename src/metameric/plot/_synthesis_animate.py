@@ -11,6 +11,7 @@ from torch import Tensor
 from metameric._core.errors import InputError
 from metameric._core.panels import Real
 from metameric.plot._animation import PixelAnimation
+from metameric.plot._drawn import DrawnCurves
 from metameric.plot._status import Plot, draw_status
 from metameric.plot._views import IMAGE, TARGET, view_of, with_target
 
@@ -77,6 +78,11 @@ def synthesis_animate(
     )
 
     moving = [plot for plot in plots if plot.name != TARGET]
+    for plot in moving:
+        if any(isinstance(drawn, DrawnCurves) for drawn in plot.drawn):
+            for drawn, panel in zip(plot.drawn, plot.panels(iterations[-1]), strict=True):
+                if isinstance(drawn, DrawnCurves):
+                    drawn.expect(panel)
 
     def put(frame: int) -> list[Artist]:
         return [artist for plot in moving for artist in show(plot, iterations[frame], frame in fitted)]

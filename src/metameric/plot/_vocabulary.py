@@ -191,9 +191,11 @@ class Vocabulary:
         error, model = self.representation_error(iteration, **model_kwargs), self.synthesis.model
         title = "Representation error"
         if isinstance(model, OffersRepresentationPanels):
-            return [replace(panel, name=ERROR) for panel in model.representation_panels(error, batch_idx=0)]
+            panels = model.representation_panels(error, batch_idx=0)
+            titles = [f"Error, {panel.title}" if panel.title else title for panel in panels]
+            return [replace(p, name=ERROR, title=text) for p, text in zip(panels, titles, strict=True)]
         if hasattr(model, "plot_representation"):
-            return [ByModelPanel(ERROR, model, error, "", ylim)]
+            return [ByModelPanel(ERROR, model, error, "error", ylim)]
         parts = parts_of(error, 0, title, as_rgb)
         if len(parts) > 1:
             parts = parts_of(error, 0, "Error,", as_rgb)
@@ -201,8 +203,10 @@ class Vocabulary:
 
     def _histogram(self, iteration: int | None) -> list[Panel]:
         stimulus, at = self.stimulus(iteration)
-        image: Tensor = self.synthesis.image
-        b = self.batch_idx % image.shape[0]
         channels = slice(None) if self.channel_idx is None else slice(self.channel_idx, self.channel_idx + 1)
-        values = {self._titled(at): stimulus[:, channels], "Target image": image[b : b + 1, channels]}
+        values = {self._titled(at): stimulus[:, channels]}
+        image: Tensor | None = getattr(self.synthesis, "image", None)
+        if image is not None:
+            b = self.batch_idx % image.shape[0]
+            values["Target image"] = image[b : b + 1, channels]
         return [HistogramPanel(HISTOGRAM, values, "Histogram of tensor values")]
