@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from metameric._core.errors import FileError, InputError, MissingFileError, ModelError, NearestNameError
+from metameric._core.errors import FileError, InputError, MissingFileError, ModelError, NearestNameError, StateError
 from metameric.io import save_png
-from metameric.stimuli import Specification, plan, read_specification, run, status, trial_table, verify
+from metameric.stimuli import Specification, plan, read_specification, report, retry, run, status, trial_table, verify
 from metameric.stimuli import write_trial_table as write
+from metameric.stimuli._store import Store
 
 GOOD = {"images": "[camera]", "models": "[Identity]", "methods": "[metamer]", "seeds": "[0]", "size": "16"}
 
@@ -151,6 +152,70 @@ def test_damaged_files_are_found(tmp_path):
     assert any("was changed after it was written" in p for p in problems)
     with pytest.raises(FileError, match="cannot be read"):
         status(tmp_path)
+
+
+@pytest.mark.parametrize("function", [status, report, lambda folder: trial_table(folder, "abx")])
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("plan.json", "{}", r"plan\.json holds no plan .*run the set again"),
+        ("plan.json", "[3]", r"plan\.json holds no plan .*run the set again"),
+        ("plan.json", "{", r"plan\.json cannot be read .*run the set again"),
+        ("models.json", "{", r"models\.json cannot be read .*remove it and run again"),
+        ("trials/*.json", "[]", r"holds no record of a trial; .*remove trials/\w+\.json and run again"),
+        ("trials/*.json", "{}", r"holds no record of a trial; .*remove trials/\w+\.json and run again"),
+        ("trials/*.json", "", r"cannot be read .*remove trials/\w+\.json and run again"),
+    ],
+)
+def test_damaged_files_of_the_set_itself(tmp_path, function, name, text, message):
+    run(spec(), tmp_path, progress=False)
+    (file,) = tmp_path.glob(name)
+    file.write_text(text)
+    with pytest.raises(FileError, match=message):
+        function(tmp_path)
+    if name != "plan.json":
+        file.unlink()
+    assert run(spec(), tmp_path, progress=False).complete
+    function(tmp_path)
+
+
+INFINITE = "import torch\ndef net(x): return torch.log(x.flatten(1) - x.flatten(1).amin(1, keepdim=True))\n"
+
+
+def test_a_model_that_answers_infinity_fails_and_the_set_goes_on(tmp_path):
+    (tmp_path / "infinite.py").write_text(INFINITE)
+    both = spec(models=["Identity", f"{tmp_path}/infinite.py:net"], retries=0)
+    for again in (run, run, lambda specification, folder, progress: retry(folder, progress=progress)):
+        found = again(both, tmp_path / "set", progress=False)
+        assert (found.converged, found.failed) == (1, 1)
+        assert "returned NaN or infinity" in found.failures[0]["error"]
+
+
+def test_a_damaged_failure(tmp_path):
+    (tmp_path / "infinite.py").write_text(INFINITE)
+    bad = spec(models=[f"{tmp_path}/infinite.py:net"], retries=0)
+    assert run(bad, tmp_path, progress=False).failed == 1
+    (file,) = (tmp_path / "failed").glob("*.json")
+    file.write_text("{}")
+    with pytest.raises(FileError, match=r"remove failed/\w+\.json and run again"):
+        status(tmp_path)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(b"\xff")])
+def test_a_specification_that_is_gone_is_shown_as_it_was_planned(tmp_path, damage):
+    run(spec(), tmp_path, progress=False)
+    damage(tmp_path / "specification.yaml")
+    assert "Identity" in report(tmp_path).read_text()
+    assert retry(tmp_path, progress=False).complete
+    assert "Identity" in (tmp_path / "specification.yaml").read_text()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}"])
+def test_a_damaged_note_of_the_runner(tmp_path, text):
+    with Store(tmp_path).locked():
+        (tmp_path / "runner.json").write_text(text)
+        with pytest.raises(StateError, match="is being written by another runner; wait until it has ended"):
+            run(spec(), tmp_path, progress=False)
 
 
 def test_a_wrong_record_is_found_in_the_model(tmp_path):

@@ -67,6 +67,7 @@ def write_in_place(x):
         (lambda x: x.double(), TypeError, "returned torch.float64 for a torch.float32 stimulus"),
         (lambda x: x.to("meta"), ValueError, "on meta for a stimulus on cpu"),
         (lambda x: x / 0, ValueError, "returned NaN or infinity"),
+        (lambda x: x * torch.nan, ValueError, "returned NaN or infinity"),
         (lambda x: x.detach(), ValueError, "no gradient with respect to the stimulus"),
         (lambda x: torch.zeros(1, 3, requires_grad=True) * 1, ValueError, "no gradient with respect to the stimulus"),
         (lambda x: x + torch.rand(()), ValueError, "two different responses to the same stimulus"),

@@ -2,7 +2,8 @@
 
 import random
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from operator import index
 from typing import cast
 
@@ -44,6 +45,24 @@ def set_seed(seed: int | None = None) -> None:
 def fresh_seed() -> int:
     """Draw a seed from metameric's own source (reproducible after `set_seed`)."""
     return _seed_source.randrange(2**31)
+
+
+@contextmanager
+def same_random_state() -> Iterator[None]:
+    """Begin from one random state, wherever numbers are drawn from, and leave all of it as it was.
+
+    A model without trained parameters is then the same in every process that makes it.
+    """
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() and torch.cuda.is_initialized() else []
+    before = random.getstate(), np.random.get_state(), _seed_source.getstate()  # noqa: NPY002
+    with torch.random.fork_rng(devices=devices):
+        try:
+            set_seed(0)
+            yield
+        finally:
+            random.setstate(before[0])
+            np.random.set_state(before[1])  # noqa: NPY002
+            _seed_source.setstate(before[2])
 
 
 STARTS_APART = 7919

@@ -37,11 +37,16 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool) or value is None else str(value)
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file."""
+def read_json(path: Path, remedy: str) -> Any:
+    """Read a JSON file; `remedy` is what to do if it is damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise MissingFileError(f"{path} is missing.") from error
     except (OSError, ValueError) as error:
-        raise FileError(f"{path} cannot be read ({error}); it was changed or damaged after it was written.") from error
+        raise damaged(path, f"cannot be read ({error})", remedy) from error
+
+
+def damaged(path: Path, what: str, remedy: str) -> FileError:
+    """Return the error that a file of a set is not what was written."""
+    return FileError(f"{path} {what}; it was changed or damaged after it was written: {remedy}.")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from metameric._core.errors import InputError, ModelError, NearestNameError
+from metameric._core.random import same_random_state
 from metameric.metric._distance import as_distance, model_metric_factory
 from metameric.metric._mse import mse
 from metameric.metric._nlpd import nlpd
@@ -43,7 +44,8 @@ def _one(name: str, image: Tensor) -> Callable[..., Tensor]:
     check_metric(name)
     if ":" in name:
         where, _, attribute = name.partition(":")
-        found = own_attribute(own_module(where, name), attribute, name)
+        with same_random_state():
+            found = own_attribute(own_module(where, name), attribute, name)
         if not callable(found):
             raise ModelError(f"{name} is a {type(found).__name__}; expected a function of two images.")
         return found

@@ -15,7 +15,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from metameric._core.errors import InputError, MissingFileError, ModelError, NearestNameError
-from metameric.stimuli._networks import layer_of, layer_options, same_random_state
+from metameric._core.random import same_random_state
+from metameric.stimuli._networks import layer_of, layer_options
 
 # What the built-in models need beyond their own defaults to be of use on an image of this shape.
 BUILT_IN: dict[str, Callable[[tuple[int, ...]], dict[str, Any]]] = {

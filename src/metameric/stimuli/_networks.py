@@ -1,8 +1,7 @@
 """Layers of networks by name: what the options `layer`, `mean` and `std` mean for a model that does not take them."""
 
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -62,15 +61,3 @@ def _normalisation(name: str, options: dict[str, Any]) -> ChannelNormalisation |
             "the latter positive."
         )
     return ChannelNormalisation(values[0], values[1])
-
-
-@contextmanager
-def same_random_state() -> Iterator[None]:
-    """Begin from one random state, and leave the global one as it was.
-
-    A network without trained weights is then the same in every process that makes it.
-    """
-    devices = [torch.cuda.current_device()] if torch.cuda.is_available() and torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(0)
-        yield

@@ -170,8 +170,7 @@ def plan(specification: Specification, folder: str | Path | None = None) -> Plan
     6
     """
     specification = anchored(specification, Path.cwd())
-    known = Path(folder, "models.json") if folder is not None else None
-    registry = Registry(json.loads(known.read_text()) if known is not None and known.is_file() else None)
+    registry = Registry() if folder is None else Registry.read(Path(folder, "models.json"))
     checked_device(specification.device, "device")
     planner = _Planner(specification, registry)
     asked = list(planner.trials())
@@ -245,16 +244,16 @@ class _Planner:
         if known not in self.models:
             stimulus = image.load().to(dtype=DTYPES[self.specification.dtype], device=self.specification.device)
             made = make_model(model.name, model.options, stimulus)
-            values = behaviour(made, stimulus, f"model {model.label}")
+            found = behaviour(made, stimulus, f"model {model.label}")
             for name, metric in chosen_metrics(metrics, stimulus, distances=True).items():
-                values += behaviour(metric, stimulus, f"metric {name}")
+                found += behaviour(metric, stimulus, f"metric {name}", images=2)
             what = {
                 "model": local_name(model.name),
                 "options": model.options,
                 "metrics": [local_name(metric) for metric in metrics],
                 "shape": list(shape),
             }
-            self.models[known] = self.registry.hash_of(what, values)
+            self.models[known] = self.registry.hash_of(what, found)
         return self.models[known]
 
     def notes(self, n_seeds: int) -> list[str]:

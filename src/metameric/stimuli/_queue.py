@@ -5,9 +5,11 @@ import math
 from collections import deque
 from collections.abc import Collection, Sequence
 
-import torch
 import yaml
+from torch import Tensor
 
+from metameric._core.errors import InputError
+from metameric.stimuli._images import content_hash
 from metameric.stimuli._plan import Plan, Trial
 from metameric.stimuli._specification import Specification
 from metameric.stimuli._work import Job
@@ -65,13 +67,28 @@ def job_of(trials: Sequence[Trial], specification: Specification, attempt: int =
     first = trials[0]
     return Job(
         keys=tuple(trial.key for trial in trials),
-        images=torch.cat([trial.image.load() for trial in trials]),
+        images=tuple(_image(trial) for trial in trials),
         seeds=tuple(trial.seed for trial in trials),
-        model=(first.model.name, yaml.safe_dump(first.model.options)),
+        model=(first.model.name, yaml.safe_dump(first.model.options), first.model_hash),
         method=first.method,
         dtype=specification.dtype,
         device=specification.device,
         files=tuple(specification.files),
         display=specification.display,
         attempt=attempt,
+    )
+
+
+def _image(trial: Trial) -> Tensor | Exception:
+    """Return the image that the trial was planned with, or why it is not there: that is for its own trials to bear."""
+    try:
+        found = trial.image.load()
+    except Exception as error:
+        return error
+    if content_hash(found) == trial.image_hash:
+        return found
+    return InputError(
+        f"image {trial.image.label} ({trial.image.name}) was changed after the set was planned; run the set again, "
+        "which plans it with the new image, or bring the old one back "
+        "(`set retry`)."
     )

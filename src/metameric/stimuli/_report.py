@@ -61,17 +61,13 @@ def report(folder: str | Path) -> Path:
         factors=[(name, _summaries(rows, (name,))) for name in FACTORS],
         failures=_failures(rows),
         data=_data(rows),
-        specification=plan.specification.text if plan.specification._text else _text(store),
+        specification=plan.specification.text,
         version=__version__,
     )
     (store.folder / "report").mkdir(exist_ok=True)
     path = store.folder / "report" / "index.html"
     write_text(path, page)
     return path
-
-
-def _text(store: Store) -> str:
-    return (store.folder / "specification.yaml").read_text(encoding="utf-8")
 
 
 def main_figure(row: Mapping[str, Any]) -> str | None:

@@ -11,13 +11,13 @@ from metameric._core.errors import FileError, InputError
 from metameric.stimuli._dask import Dask
 from metameric.stimuli._executors import Executor, InProcess, Processes
 from metameric.stimuli._manifest import manifest, write_manifest
-from metameric.stimuli._plan import Plan
+from metameric.stimuli._plan import Plan, Trial
 from metameric.stimuli._plan import plan as make_plan
 from metameric.stimuli._queue import Queue
 from metameric.stimuli._specification import Specification
 from metameric.stimuli._status import SetStatus, status_of
 from metameric.stimuli._store import Store
-from metameric.stimuli._work import interrupted
+from metameric.stimuli._work import Job, Outcome, interrupted
 
 
 def run(
@@ -118,7 +118,6 @@ def retry(
     """
     store = Store(folder)
     specification = store.plan().specification
-    specification._text = (store.folder / "specification.yaml").read_text(encoding="utf-8")
     with store.locked():
         store.forget_failures()
     return run(
@@ -150,13 +149,21 @@ def _carry_out(store: Store, plan: Plan, make_executor: Callable[[], Executor], 
                     if outcome.error is not None and job.attempt <= plan.specification.retries:
                         queue.append([trial], job.attempt + 1)
                     elif not interrupted(outcome):
-                        store.write(trial, replace(outcome, attempts=job.attempt), plan.specification)
+                        _keep(store, plan, trial, job, outcome)
                         bar.update()
                 if any(map(interrupted, outcomes)):
                     return True
         except KeyboardInterrupt:
             return True
     return False
+
+
+def _keep(store: Store, plan: Plan, trial: Trial, job: Job, outcome: Outcome) -> None:
+    outcome = replace(outcome, attempts=job.attempt)
+    if outcome.error is not None:
+        store.write_failure(trial, outcome)
+    else:
+        store.write(trial, outcome, plan.specification, job.image_of(trial.key))
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ from metameric.io._atomic import replacing
 from metameric.io._png import save_png
 from metameric.stimuli._behaviour import Registry
 from metameric.stimuli._display import Display
-from metameric.stimuli._files import file_hash, read_json, write_json, write_text
+from metameric.stimuli._files import damaged, file_hash, read_json, write_json, write_text
 from metameric.stimuli._plan import Plan, Trial
 from metameric.stimuli._specification import Specification
 from metameric.stimuli._work import FILE_BITS, Outcome, Stimulus
@@ -57,7 +57,7 @@ class Store:
         trials = [trial.to_dict() for trial in plan.trials]
         content = {"metameric": __version__, "specification": specification, "notes": plan.notes, "trials": trials}
         write_json(self.folder / "plan.json", content, indent=None)
-        write_json(self.folder / "models.json", plan.registry.entries)
+        write_json(self.folder / "models.json", plan.registry.entries, indent=None)
         write_json(self.folder / "environment.json", environment())
 
     def _make(self) -> None:
@@ -80,7 +80,7 @@ class Store:
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout as error:
-            who = json.loads(note.read_text()) if note.is_file() else {}
+            who = _runner(note)
             where = f" (process {who['process']} on {who['host']})" if who else ""
             if who.get("process") == os.getppid() and who.get("host") == platform.node():
                 raise StateError(
@@ -102,10 +102,16 @@ class Store:
         file = self.folder / "plan.json"
         if not file.is_file():
             raise MissingFileError(f"{self.folder} holds no stimulus set (no plan.json); make one by `set run`.")
-        content = read_json(file)
-        trials = [Trial.from_dict(given) for given in content["trials"]]
-        registry = Registry(read_json(self.folder / "models.json"))
-        return Plan(Specification(**content["specification"]), trials, registry, content["notes"])
+        remedy = "run the set again (`set run`), which plans it anew; finished trials are kept"
+        content = read_json(file, remedy)
+        try:
+            trials = [Trial.from_dict(given) for given in content["trials"]]
+            specification, notes = Specification(**content["specification"]), list(content["notes"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise damaged(file, f"holds no plan ({type(error).__name__})", remedy) from error
+        with contextlib.suppress(OSError, UnicodeDecodeError):  # without its text it is shown as the plan has it
+            specification._text = (self.folder / "specification.yaml").read_text(encoding="utf-8")
+        return Plan(specification, trials, Registry.read(self.folder / "models.json"), notes)
 
     # Its trials -----------------------------------------------------------------------------------------------------
 
@@ -123,7 +129,12 @@ class Store:
 
     def record(self, key: str, folder: str = "trials") -> dict[str, Any]:
         """Return what is known of a finished (or failed) trial."""
-        return dict(read_json(self.folder / folder / f"{key}.json"))
+        path = self.folder / folder / f"{key}.json"
+        remedy = f"remove {folder}/{key}.json and run again, which repeats this trial"
+        record = read_json(path, remedy)
+        if not (_is_record(record) if folder == "trials" else isinstance(record, dict) and "error" in record):
+            raise damaged(path, "holds no record of a trial", remedy)
+        return dict(record)
 
     def forget_failures(self) -> int:
         """Remove the records of failed trials, so that they are run again; return their number."""
@@ -132,17 +143,9 @@ class Store:
             (self.folder / "failed" / f"{key}.json").unlink(missing_ok=True)
         return len(failures)
 
-    def write(self, trial: Trial, outcome: Outcome, specification: Specification) -> None:
-        """Write the outcome of a trial: its files, and last of all its record."""
-        record: dict[str, Any] = {"key": trial.key, "factors": trial.factors, "seed": trial.seed}
-        record |= {"image_hash": trial.image_hash, "model_hash": trial.model_hash, "metameric": __version__}
-        record |= {"status": outcome.status, "iterations": outcome.iterations, "seconds": outcome.seconds}
-        record |= {"attempts": outcome.attempts, "worker": outcome.worker, "warnings": outcome.warnings}
-        if outcome.error is not None:
-            record |= {"error": outcome.error, "details": outcome.details}
-            write_json(self.folder / "failed" / f"{trial.key}.json", record)
-            return
-        record["targets"] = self._targets(trial, specification)
+    def write(self, trial: Trial, outcome: Outcome, specification: Specification, image: Tensor) -> None:
+        """Write what came of a trial that began from this image: its files, and last of all its record."""
+        record = _record(trial, outcome) | {"targets": self._targets(trial, image, specification)}
         record["stimuli"] = [
             {"name": s.name, "files": self._files(trial, s, specification), "figures": s.figures}
             for s in outcome.stimuli
@@ -150,7 +153,12 @@ class Store:
         write_json(self.folder / "trials" / f"{trial.key}.json", record)
         (self.folder / "failed" / f"{trial.key}.json").unlink(missing_ok=True)
 
-    def _targets(self, trial: Trial, specification: Specification) -> dict[str, dict[str, str]]:
+    def write_failure(self, trial: Trial, outcome: Outcome) -> None:
+        """Write why a trial failed."""
+        record = _record(trial, outcome) | {"error": outcome.error, "details": outcome.details}
+        write_json(self.folder / "failed" / f"{trial.key}.json", record)
+
+    def _targets(self, trial: Trial, image: Tensor, specification: Specification) -> dict[str, dict[str, str]]:
         """Write the image that a trial began from as its stimuli are written: for the same display, as large."""
         known = (trial.image.label, trial.image_hash)
         if known not in self._written:
@@ -158,7 +166,6 @@ class Store:
             shown = hashlib.sha256((trial.image_hash + display.model_dump_json()).encode()).hexdigest()
             stem = f"images/{slug(trial.image.label)}_{trial.shape[1]}x{trial.shape[2]}_{shown[:8]}"
             kinds = ["png8", *(kind for kind in specification.files if kind == "png16")]
-            image = trial.image.load()
             self._written[known] = {k: self._png(f"{stem}_{FILE_BITS[k]}bit.png", image, display, k) for k in kinds}
         return self._written[known]
 
@@ -181,6 +188,33 @@ class Store:
                 _write_tensor(self.folder / name, stimulus.image, trial.key)
                 written[kind] = {"path": name, "sha256": file_hash(self.folder / name)}
         return written
+
+
+def _runner(note: Path) -> dict[str, Any]:
+    """Return who writes to the folder, as far as it can be told: the note may be on its way, or damaged."""
+    try:
+        who = dict(json.loads(note.read_text(encoding="utf-8")))
+        return {"process": who["process"], "host": who["host"]}
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
+
+
+def _is_record(record: Any) -> bool:
+    """Whether a finished trial's record has all that others read of it."""
+    try:
+        stimuli, _ = record["stimuli"], record["status"]
+        files = [file for s in stimuli for file in s["files"].values()] + list(record["targets"].values())
+        named = all(isinstance(s["name"], str) and isinstance(s["figures"], dict) for s in stimuli)
+        return bool(stimuli) and named and all({"path", "sha256"} <= set(file) for file in files)
+    except (KeyError, TypeError, AttributeError):
+        return False
+
+
+def _record(trial: Trial, outcome: Outcome) -> dict[str, Any]:
+    record: dict[str, Any] = {"key": trial.key, "factors": trial.factors, "seed": trial.seed}
+    record |= {"image_hash": trial.image_hash, "model_hash": trial.model_hash, "metameric": __version__}
+    record |= {"status": outcome.status, "iterations": outcome.iterations, "seconds": outcome.seconds}
+    return record | {"attempts": outcome.attempts, "worker": outcome.worker, "warnings": outcome.warnings}
 
 
 def file_stem(trial: Trial) -> str:

@@ -31,9 +31,11 @@ class Job:
     """Trials that are synthesised as one batch."""
 
     keys: tuple[str, ...]
-    images: Tensor
+    images: tuple[Tensor | Exception, ...]
+    """Of every trial, (1, channel, height, width), or why it cannot be had."""
     seeds: tuple[int, ...]
-    model: tuple[str, str]
+    model: tuple[str, str, str]
+    """Name, options, and the hash of what it answers: a model whose file was changed is another one."""
     method: Any
     dtype: str
     device: str
@@ -45,9 +47,16 @@ class Job:
     def singles(self) -> list["Job"]:
         """Return the same trials one by one."""
         return [
-            replace(self, keys=(key,), images=self.images[i : i + 1], seeds=(seed,))
-            for i, (key, seed) in enumerate(zip(self.keys, self.seeds, strict=True))
+            replace(self, keys=(key,), images=(image,), seeds=(seed,))
+            for key, image, seed in zip(self.keys, self.images, self.seeds, strict=True)
         ]
+
+    def image_of(self, key: str) -> Tensor:
+        """Return the image of one trial, (1, channel, height, width), or raise what keeps it from being had."""
+        image = self.images[self.keys.index(key)]
+        if isinstance(image, Exception):
+            raise image
+        return image
 
 
 @dataclass(frozen=True)
@@ -108,7 +117,8 @@ def _worker() -> str:
 def _stimuli(job: Job) -> list[Outcome]:
     if job.version != __version__:
         raise StateError(f"this worker has metameric {__version__}, the runner {job.version}; expected the same.")
-    images = job.images.to(dtype=DTYPES[job.dtype], device=checked_device(job.device, "device"))
+    images = torch.cat([job.image_of(key) for key in job.keys])
+    images = images.to(dtype=DTYPES[job.dtype], device=checked_device(job.device, "device"))
     model = _model(*job.model, tuple(images.shape[1:]), job.dtype, job.device)
     answer = synthesize(job.method, images, model, job.seeds)
     display = job.display or Display()
@@ -137,7 +147,9 @@ def _measured(measure: Callable[[Tensor], Figures], image: Tensor, display: Disp
 
 
 @lru_cache(maxsize=4)
-def _model(name: str, options: str, shape: tuple[int, ...], dtype: str, device: str) -> Callable[..., Any]:
+def _model(
+    name: str, options: str, model_hash: str, shape: tuple[int, ...], dtype: str, device: str
+) -> Callable[..., Any]:
     like = torch.empty(1, *shape, dtype=DTYPES[dtype], device=device)
     return make_model(name, yaml.safe_load(options), like)
 

@@ -1,12 +1,15 @@
 """Layers of networks in sets and on the command line."""
 
 import json
+import random
 import textwrap
 
+import numpy as np
 import pytest
 import torch
 
 from metameric._core.errors import InputError, NearestNameError
+from metameric._core.random import _seed_source
 from metameric.cli._app import run
 from metameric.models import DeepNetFeatures
 from metameric.stimuli import Specification
@@ -96,6 +99,32 @@ def test_random_weights_are_the_same_each_time_and_global_state_is_left_alone(ne
     assert torch.equal(make_model(f"{networks}:net", {}, IMAGE)(IMAGE), first(IMAGE))
 
 
+SEED_SOURCE_MODELS = [
+    (name, {"kernel_size": 7})
+    for name in ("LinearNonlinear", "LuminanceGainControl", "LuminanceContrastGainControl", "OnOff")
+] + [("Linear", {"default_filters": False})]
+
+
+@pytest.mark.parametrize(("name", "options"), SEED_SOURCE_MODELS)
+def test_built_in_models_with_random_parameters_are_the_same_each_time(name, options):
+    grey = IMAGE[:, :1]
+    before = _seed_source.getstate()
+    first, second = (make_model(name, options, grey) for _ in range(2))
+    assert torch.equal(first(grey), second(grey))
+    assert _seed_source.getstate() == before
+
+
+def test_weights_drawn_by_numpy_and_python_are_the_same_each_time(tmp_path):
+    file = tmp_path / "drawn.py"
+    file.write_text(
+        "import numpy, random\nscale = numpy.random.rand() + random.random()\ndef net(x): return scale * x\n"
+    )
+    before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+    first, second = (make_model(f"{file}:net", {}, IMAGE) for _ in range(2))
+    assert torch.equal(first(IMAGE), second(IMAGE))
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002
+
+
 @pytest.mark.slow
 def test_a_set_of_layers_in_two_processes(networks, tmp_path):
     spec = Specification(
@@ -117,3 +146,10 @@ def test_a_layer_on_the_command_line(networks, tmp_path):
     model = ["--model", f"{networks}:net", "--model-option", "layer=0"]
     assert run([*words, *model, "--out", str(tmp_path / "out")]) == 0
     assert "layer=0" in json.dumps(json.loads((tmp_path / "out" / "result.json").read_text()))
+
+
+def test_a_model_with_random_parameters_resumes_on_the_command_line(tmp_path):
+    words = ["metamer", "camera", "--size", "16", "--seed", "0", "--model", "LuminanceContrastGainControl"]
+    words += ["--model-option", "kernel_size=7", "--out", str(tmp_path / "out")]
+    assert run([*words, "--max-iter", "2"]) == 3
+    assert run([*words, "--max-iter", "4", "--resume"]) in (0, 3)

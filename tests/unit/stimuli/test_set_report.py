@@ -39,12 +39,12 @@ def test_failures_and_text_from_outside_are_shown_as_text(tmp_path):
     spec = Specification(images=[{"name": "camera", "label": label}], models=["Identity"], methods=["metamer"], size=8)
     store, planned = Store(tmp_path), plan(spec)
     store.begin(planned)
-    store.write(planned.trials[0], Outcome(planned.trials[0].key, error="<i>broken</i>"), spec)
+    store.write_failure(planned.trials[0], Outcome(planned.trials[0].key, error="<i>broken</i>"))
     page = report(tmp_path).read_text()
     assert "&lt;i&gt;broken" in page and "<i>broken" not in page
     image = torch.zeros(1, 8, 8)
     stimulus = Stimulus("metamer", image, {"relative_error": 0.5})
-    store.write(planned.trials[0], Outcome(planned.trials[0].key, [stimulus], "converged"), spec)
+    store.write(planned.trials[0], Outcome(planned.trials[0].key, [stimulus], "converged"), spec, image[None])
     page = report(tmp_path).read_text()
     assert "</script><b>" not in page
     assert data_of(page)["rows"][0][data_of(page)["columns"].index("image")] == label
@@ -57,8 +57,9 @@ def many(folder: Path, n: int) -> Path:
     store, planned = Store(folder), plan(spec)
     store.begin(planned)
     for i, trial in enumerate(planned.trials):
-        stimulus = Stimulus("metamer", trial.image.load()[0], {"relative_error": (i + 1) / n})
-        store.write(trial, Outcome(trial.key, [stimulus], "converged" if i % 3 else "stalled"), spec)
+        image = trial.image.load()
+        stimulus = Stimulus("metamer", image[0], {"relative_error": (i + 1) / n})
+        store.write(trial, Outcome(trial.key, [stimulus], "converged" if i % 3 else "stalled"), spec, image)
     return report(folder)
 
 
