@@ -50,6 +50,14 @@ def unrecorded() -> AbstractContextManager[Any]:
     return guard
 
 
+def owned(result: Tensor) -> Tensor:
+    """Have autograd take a result of `Function.forward` for memory of its own: of views it lets nobody change values.
+
+    For views of memory that nothing else uses, such as a part of what was computed.
+    """
+    return result.detach() if result._is_view() else result
+
+
 def are_plain(*tensors: Tensor) -> bool:
     """Tell whether nothing but a gradient can be asked for: no function transform, no tangent, no subclass."""
     return all(

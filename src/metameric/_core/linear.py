@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from metameric._core.functions import Function
+from metameric._core.functions import Function, owned
 
 _leave_transforms: Callable[[], AbstractContextManager[Any]]
 try:
@@ -25,7 +25,8 @@ class _LinearMap(Function):
 
     @staticmethod
     def forward(apply: Map, adjoint: Map, *xs: Tensor) -> Any:
-        return apply(*xs)
+        out = apply(*xs)
+        return tuple([owned(part) for part in out]) if isinstance(out, tuple) else owned(out)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -53,7 +54,8 @@ class _LinearMap(Function):
 def linear_map(x: Tensor, apply: Callable[[Tensor], Tensor], adjoint: Callable[[Tensor], Tensor]) -> Tensor:
     """Return ``apply(x)``, differentiated through `adjoint` instead of through the operations inside.
 
-    Both maps must take any number of leading dimensions. Tensors they hold must be constant (`is_constant`).
+    Both maps must take any number of leading dimensions and return new memory. Tensors they hold must be constant
+    (`is_constant`).
     Gradients of gradients, `torch.func.jvp` and `torch.func.vmap` work.
     """
     return _LinearMap.apply(apply, adjoint, x)

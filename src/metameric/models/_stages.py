@@ -109,7 +109,11 @@ class Filtering:
         """
         pad_mode, groups = banks[0].pad_mode, [bank.out_channels for bank in banks]
         separable = self._to_separate(x, banks)
-        return separable.split(x, pad_mode, groups) if separable else self._convolve(x, banks).split(groups, dim=1)
+        if separable:
+            return separable.split(x, pad_mode, groups)
+        responses = self._convolve(x, banks)
+        # Parts of one tensor could not be changed in place.
+        return responses.split(groups, dim=1) if len(groups) > 1 else (responses,)
 
     def _to_separate(self, x: Tensor, banks: Sequence[FilterBank]) -> SeparableBank | None:
         sources = [source for bank in banks for source in bank.sources()]

@@ -65,7 +65,8 @@ class LaplacianPyramid(nn.Module):
         ValueError
             If the image is too small for the number of scales.
         """
-        return list(linear_map_to_several(x, *maps(self.steps(x))))
+        steps = self.steps(x)
+        return list(linear_map_to_several(x, *maps(steps))) if steps else [x.clone()]
 
     def steps(self, x: Images) -> Steps:
         """Return, scale after scale, how images like the given ones are halved and how the halves are enlarged."""
@@ -82,7 +83,7 @@ class LaplacianPyramid(nn.Module):
         """
         if len(y) != self.n_scales:
             raise InputError(f"y has {len(y)} bands; expected n_scales = {self.n_scales}, from fine to coarse.")
-        x = y[-1]
+        x = y[-1] if self.n_scales > 1 else y[-1].clone()
         for band in reversed(y[:-1]):
             x = band + self._enlarge(x, band)
         return x

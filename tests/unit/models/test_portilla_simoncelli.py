@@ -71,6 +71,46 @@ def test_phase_doubling_is_that_of_the_definition(rng):
     assert torch.allclose(torch.complex(real, imaginary), torch.polar(z.abs(), 2 * z.angle()))
 
 
+@pytest.mark.parametrize("dtype, size", [(torch.float32, 1e-25), (torch.float64, 1e-170)])
+def test_moduli_whose_squares_vanish_have_no_derivative(dtype, size):
+    band = (size * torch.tensor([3.0, 4.0], dtype=dtype)).reshape(2, 1, 1, 1).requires_grad_()
+    for function in (statistics.magnitude, statistics.phase_doubled):
+        (gradient,) = torch.autograd.grad(function(band).sum(), band, create_graph=True)
+        assert gradient.abs().max() == 0
+        assert torch.autograd.grad(gradient.sum(), band)[0].abs().max() == 0
+        _, tangent = torch.func.jvp(function, (band.detach(),), (torch.ones_like(band),))
+        assert tangent.abs().max() == 0
+
+
+def _synthetic(name):
+    if name == "flat":
+        return torch.full((1, 1, 32, 32), 0.3)
+    if name == "edge":
+        return (torch.arange(32) >= 16).float().expand(1, 1, 32, 32)
+    return mm.data.grating(32)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", ["grating", "edge", "flat"])
+def test_derivatives_of_images_with_silent_coefficients_are_finite_and_agree(rng, name, dtype):
+    image = _synthetic(name).to(dtype).contiguous().requires_grad_()
+    model = Model((32, 32), 2, 2, 3)
+    change = torch.randn(image.shape, generator=rng).to(dtype)
+    forward = torch.func.jvp(model, (image.detach(),), (change,))[1].flatten()
+    values = model(image)
+    jacobian = torch.stack([torch.autograd.grad(v, image, retain_graph=True)[0].flatten() for v in values.flatten()])
+    scale = float(jacobian.abs().max())
+    assert torch.allclose(forward, jacobian @ change.flatten(), rtol=1e-4, atol=1e-3 * scale)
+    (gradient,) = torch.autograd.grad(values.sum(), image, create_graph=True)
+    assert torch.allclose(gradient.flatten(), jacobian.sum(0), rtol=1e-4, atol=1e-3 * scale)
+    assert torch.autograd.grad(gradient, image, change)[0].isfinite().all()
+
+
+def test_eigendistortions_of_a_grating():
+    found = mm.Eigendistortion(mm.data.grating(32), Model((32, 32), 2, 2, 3)).synthesize(k=1)
+    assert found.eigenvalues.isfinite().all()
+
+
 @pytest.mark.parametrize(
     "options, shape",
     [

@@ -10,11 +10,13 @@ from torch import Tensor
 
 
 def _polar(band: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Modulus, cosine and sine of the phase; zero coefficients have none of the three."""
+    """Modulus, cosine and sine of the phase; coefficients that are zero, or as good as zero, have none of the three."""
     real, imaginary = band.unbind(-4)
-    modulus = (real * real).addcmul(imaginary, imaginary).sqrt()
-    inverse = modulus.clamp_min(torch.finfo(band.dtype).tiny).reciprocal()
-    return modulus, real * inverse, imaginary * inverse
+    square = (real * real).addcmul(imaginary, imaginary)
+    # Derivatives of the inverse have its cube as a factor, which must be finite: 1e36 in single precision.
+    none = square < torch.finfo(band.dtype).tiny ** (5 / 8)
+    inverse = torch.where(none, 0, torch.where(none, 1, square).rsqrt())
+    return square * inverse, real * inverse, imaginary * inverse
 
 
 class Modulus(torch.autograd.Function):
@@ -24,8 +26,7 @@ class Modulus(torch.autograd.Function):
 
     @staticmethod
     def forward(band: Tensor) -> Tensor:
-        real, imaginary = band.unbind(-4)
-        return (real * real).addcmul(imaginary, imaginary).sqrt()
+        return _polar(band)[0]
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:

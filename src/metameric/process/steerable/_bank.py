@@ -13,7 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from metameric._core.functions import Function
+from metameric._core.functions import Function, owned
 from metameric._core.memory import empty
 from metameric._core.replay import Replays, replayed
 from metameric.process.steerable import _direct, _passes
@@ -125,7 +125,7 @@ class FilterBank:
             outputs = _direct.analyse(images, groups, [self.mask(name, image, "direct") for name in names])
         else:
             outputs = _passes.analyse(images, groups, [self.mask(name, image, "passes") for name in names])
-        return tuple(output.reshape(*lead, *output.shape[1:]) for output in outputs)
+        return tuple(owned(output.reshape(*lead, *output.shape[1:])) for output in outputs)
 
     def _synthesise(
         self, names: Sequence[Hashable], weights: Sequence[float], outputs: Sequence[Tensor | None]
@@ -140,7 +140,7 @@ class FilterBank:
         if 0 in lead:
             return parts[0].real.new_empty(*lead, *self.image_shape)
         image = _direct.synthesise(parts, groups, conjugates, factors, self.image_shape)
-        return image.reshape(*lead, *self.image_shape)
+        return owned(image.reshape(*lead, *self.image_shape))
 
 
 def _none(image: Tensor, group: Filters) -> Tensor:
