@@ -1,6 +1,8 @@
 """Eigendistortions do not run in the loop, but promise the same as the syntheses that do."""
 
+import copy
 import os
+import pickle
 import signal
 
 import pytest
@@ -195,3 +197,89 @@ def test_found_on_the_gpu_and_read_on_the_cpu(tmp_path, size, ends):
     again = make(torch.float64, size=size)
     again.load(tmp_path / "a", map_location="cpu", tensor_equality_rtol=1e-4)
     assert torch.equal(again.eigendistortions, there.eigendistortions.cpu())
+
+
+class Unlucky(torch.nn.Module):
+    """A blur that fails, or is interrupted, when it is called or differentiated for the so-manieth time."""
+
+    def __init__(self, fails_at, press=False):
+        super().__init__()
+        self.blur, self.fails_at, self.press = mm.remove_grad(mm.models.Gaussian((5, 5))), fails_at, press
+        self.calls = 0
+
+    def forward(self, x):
+        response = self.blur(x)
+        if response.requires_grad:
+            response.register_hook(self.count)
+        return response
+
+    def count(self, gradient):
+        self.calls += 1
+        if self.calls == self.fails_at:
+            if self.press:
+                os.kill(os.getpid(), signal.SIGINT)
+            else:
+                raise ZeroDivisionError
+
+
+def unlucky(batch, size, fails_at=None, press=False):
+    image = torch.rand(batch, 1, size, size, generator=torch.Generator().manual_seed(0))
+    found = mm.Eigendistortion(image, model := Unlucky(None, press))
+    model.calls, model.fails_at = 0, fails_at
+    return found
+
+
+def test_an_error_loses_no_product(tmp_path):
+    whole, found = unlucky(1, 40), unlucky(1, 40, 30)
+    whole.synthesize(progress=False)
+    with pytest.raises(ZeroDivisionError):
+        found.synthesize(progress=False)
+    found.save(tmp_path / "a")
+    loaded = unlucky(1, 40)
+    loaded.load(tmp_path / "a")
+    for again in (found, loaded):
+        assert again.eigendistortions is None
+        again._model.calls, again._model.fails_at = 0, None
+        assert again.synthesize(progress=False).converged
+        assert again._model.calls < whole._model.calls - 15
+        assert torch.equal(again.eigendistortions, whole.eigendistortions)
+
+
+@pytest.mark.parametrize(("press", "error"), [(False, ZeroDivisionError), (True, KeyboardInterrupt)])
+def test_what_was_found_of_one_stimulus_survives_another(press, error):
+    found, whole = unlucky(3, 8), unlucky(3, 8)
+    whole.synthesize(progress=False)
+    found._model.fails_at, found._model.press = whole._model.calls // 2, press
+    with pytest.raises(error):
+        found.synthesize(progress=False)
+    with pytest.raises(ValueError, match="of 1 of 3 stimuli only"):
+        found.summary()
+    first = found._found[0]
+    assert found.synthesize(progress=False).converged
+    assert found._found[0] is first
+    assert torch.equal(found.eigendistortions, whole.eigendistortions)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"k": 40},
+        {"method": "randomized_svd", "p": -1},
+        {"method": "randomized_svd", "q": -1},
+    ],
+)
+def test_options_that_are_refused_change_nothing(options):
+    found = make()
+    found.synthesize(progress=False)
+    before = found.eigendistortions
+    with pytest.raises(InputError, match="expected"):
+        found.synthesize(**options, progress=False)
+    assert torch.equal(found.eigendistortions, before)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_unfinished_searches_can_be_copied_and_go_on(copied):
+    found = unlucky(1, 40)
+    assert not found.synthesize(max_iter=5, progress=False).converged
+    other = copied(found)
+    assert torch.equal(found.synthesize(progress=False).stimulus, other.synthesize(progress=False).stimulus)

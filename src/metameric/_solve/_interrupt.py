@@ -12,6 +12,18 @@ class Request:
 
     def __init__(self) -> None:
         self.made = False
+        self.immediate = False
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Interrupt at once where nothing could be kept of the step under way, and where it was asked for before."""
+        self.immediate = True
+        try:
+            if self.made:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self.immediate = False
 
 
 @contextmanager
@@ -24,9 +36,9 @@ def interruptible() -> Iterator[Request]:
         return
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if request.made:
+        again, request.made = request.made, True
+        if again or request.immediate:
             own(number, frame)
-        request.made = True
 
     signal.signal(signal.SIGINT, ask)
     try:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -175,17 +175,28 @@ class _Loop:
         if index.numel() == 0:
             return
         self.shown = ended.index_fill(0, index, False)
+        control = run.control
         if self.schedule is not None:
             fresh = self.schedule.start(run.codes.numel(), run.codes.device)
-            run.control = {k: v.index_copy(0, index, fresh[k][index]) for k, v in run.control.items()}
-        evaluate = Evaluate(self._objective(run.control).rows(index), index.numel(), index.device, self.batch_size)
-        point = evaluate(self.constraint.move(x.detach(), torch.zeros_like(x)))
-        run.point = run.point.put(index, point)
-        run.counts = run.counts.index_add(0, index, evaluate.counts)
-        run.codes = run.codes.index_copy(0, index, torch.where(point.finite, RUNNING, Status.NON_FINITE.code))
+            control = {k: v.index_copy(0, index, fresh[k][index]) for k, v in control.items()}
+        new_run = self._placed(run, control, index, self.constraint.move(x.detach(), torch.zeros_like(x)))
+        codes = torch.where(new_run.point.finite[index], RUNNING, Status.NON_FINITE.code)
+        new_run.codes = run.codes.index_copy(0, index, codes)
+        self._hold(new_run, (new_run.codes == RUNNING).nonzero()[:, 0], anew=index)
         started = torch.zeros_like(run.codes).index_fill(0, index, 1)
-        run.trace.replace_last({**self._row(run, run.trace.last("step")), "changes": self._changes(run) + started})
-        self._hold(run, (run.codes == RUNNING).nonzero()[:, 0], anew=index)
+        self._take_over(run, new_run, started)
+
+    def _placed(self, run: Run, control: Control, index: Tensor, x: Tensor) -> Run:
+        """Return the run with the problems `index` at `x` under another control; the run itself stays as it is."""
+        evaluate = Evaluate(self._objective(control).rows(index), index.numel(), index.device, self.batch_size)
+        point = run.point.put(index, evaluate(x))
+        return replace(run, point=point, control=control, counts=run.counts.index_add(0, index, evaluate.counts))
+
+    def _take_over(self, run: Run, new: Run, changed: Tensor) -> None:
+        """Write another objective's values into the record, all at once: an error before this has changed nothing."""
+        row = {**self._row(new, run.trace.last("step")), "changes": self._changes(run) + changed}
+        vars(run).update(vars(new))
+        run.trace.replace_last(row)
 
     def _hold(self, run: Run, active: Tensor, anew: Tensor | None = None) -> None:
         """Keep the solver's memory of the problems `active`, without that of the problems `anew`."""
@@ -210,13 +221,18 @@ class _Loop:
         step = self.solver.step(evaluate, point, run.memory, self.constraint)
         length = torch.zeros_like(run.point.total)
         length[active] = norm(step.point.x - point.x)
-        run.point = run.point.put(active, step.point)
-        run.memory = step.memory
         halted = torch.zeros_like(run.codes).index_copy(0, active, step.halted.to(run.codes.dtype))
-        run.codes = torch.where(halted != 0, halted, run.codes)
-        run.counts = run.counts.index_add(0, active, evaluate.counts)
-        run.iteration += 1
-        run.trace.append(self._row(run, length), time.perf_counter() - self.started)
+        new = replace(
+            run,
+            point=run.point.put(active, step.point),
+            memory=step.memory,
+            codes=torch.where(halted != 0, halted, run.codes),
+            counts=run.counts.index_add(0, active, evaluate.counts),
+            iteration=run.iteration + 1,
+        )
+        row = self._row(new, length)
+        vars(run).update(vars(new))
+        run.trace.append(row, time.perf_counter() - self.started)
         self._follow_schedule(run, halted)
 
     def _follow_schedule(self, run: Run, halted: Tensor) -> None:
@@ -228,17 +244,14 @@ class _Loop:
         changed = changed & running
         if not bool(changed.any()):
             return
-        kept = run.control
-        control = {k: torch.where(spread(changed, v), v, kept[k]) for k, v in control.items()}
-        run.control = control
-        index = changed.nonzero()[:, 0]
-        evaluate = Evaluate(self._objective(control).rows(index), index.numel(), index.device, self.batch_size)
-        run.point = run.point.put(index, evaluate(run.x[index]))
-        run.counts = run.counts.index_add(0, index, evaluate.counts)
-        run.trace.replace_last({**self._row(run, run.trace.last("step")), "changes": self._changes(run) + changed})
-        # What the solver learnt about the old objective is of no use for the new one.
-        run.memory = self.solver.forget(run.memory, changed[run.active])
+        # Where the next line ends in an error, these problems are to try again, too.
         run.codes = torch.where(changed & stalled, RUNNING, run.codes)
+        control = {k: torch.where(spread(changed, v), v, run.control[k]) for k, v in control.items()}
+        index = changed.nonzero()[:, 0]
+        new = self._placed(run, control, index, run.x[index])
+        # What the solver learnt about the old objective is of no use for the new one.
+        new.memory = self.solver.forget(run.memory, changed[run.active])
+        self._take_over(run, new, changed)
 
     def _objective(self, control: Control) -> Objective:
         return self.base if not control else self.base.at(control)  # type: ignore[attr-defined]

@@ -1,5 +1,6 @@
 """Any optimiser and learning-rate scheduler of `torch.optim` as a solver."""
 
+import copy
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -45,9 +46,15 @@ class TorchOptim:
         return {"engines": [self._engine(point.x[i : i + 1]) for i in range(point.total.shape[0])]}
 
     def step(self, evaluate: Evaluate, point: Point, memory: Memory, constraint: Constraint) -> Step:
-        """Take one step of every optimiser."""
-        new = torch.cat([engine.advance(evaluate, point, i) for i, engine in enumerate(memory["engines"])])
-        reached = evaluate(constraint.move(new, torch.zeros_like(new)))
+        """Take one step of every optimiser; where the objective fails, they all stay as they were."""
+        before = [engine.state() for engine in memory["engines"]]
+        try:
+            new = torch.cat([engine.advance(evaluate, point, i) for i, engine in enumerate(memory["engines"])])
+            reached = evaluate(constraint.move(new, torch.zeros_like(new)))
+        except BaseException:
+            for engine, state in zip(memory["engines"], before, strict=True):
+                engine.restore(*state)
+            raise
         finite = reached.finite
         if not bool(finite.all()):
             bad = (~finite).nonzero()[:, 0]
@@ -102,6 +109,16 @@ class Engine:
 
         self.optimizer.step(closure)
         return self.parameter.detach()
+
+    def state(self) -> tuple[Tensor, dict[str, Any]]:
+        """Return copies of the stimulus and of what the optimiser remembers."""
+        return self.parameter.detach().clone(), copy.deepcopy(self.optimizer.state_dict())
+
+    def restore(self, x: Tensor, state: dict[str, Any]) -> None:
+        """Go back to what `state` returned."""
+        with torch.no_grad():
+            self.parameter.copy_(x)
+        self.optimizer.load_state_dict(state)
 
     def settle(self, x: Tensor, total: Tensor) -> None:
         """Take the stimulus that was kept, and let the scheduler see its value."""

@@ -47,7 +47,9 @@ class Trace:
         return self.last("changes") == self.last("changes", window)
 
     def append(self, values: Mapping[str, Tensor], seconds: float) -> None:
-        """Add a point."""
+        """Add a point; columns that others fill in later are NaN there until they do."""
+        for name in self.columns.keys() - values.keys():
+            self.columns[name].append(self.columns[name][-1] * torch.nan)
         for name, value in values.items():
             self.columns.setdefault(name, []).append(value)
         self.seconds.append(seconds)

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metameric._core.errors import InputError
 from metameric._core.random import generator
 from metameric._objective._coordinates import Coordinates
 from metameric._objective._fisher import FisherInformation
@@ -69,6 +68,10 @@ class Problem:
         self.searches = {key: Subspace(**record) for key, record in begun["searches"].items()}
         self.rows = begun["rows"]
 
+    def in_one_go(self, options: Options) -> bool:
+        """Whether nothing is there to be kept before all is."""
+        return options.method in ("exact", "randomized_svd") or (options.method == "auto" and self.is_small)
+
     @property
     def is_small(self) -> bool:
         """Whether a dense decomposition is the quickest way."""
@@ -91,9 +94,6 @@ def find(problem: Problem, options: Options, watch: Watch) -> Extremes:
     """Find extremes by the named method."""
     if options.method == "exact":
         return exact(problem, None, upper_only=False)
-    n, ends = problem.coordinates.size, 1 if options.upper_only else 2
-    if not 1 <= options.k <= n // ends:
-        raise InputError(f"k is {options.k}; expected 1 to {n // ends} for a stimulus of {n} elements.")
     if options.method == "auto" and problem.is_small:
         return exact(problem, options.k, options.upper_only)
     if options.method == "auto":
@@ -242,8 +242,6 @@ def power(problem: Problem, options: Options, watch: Watch) -> Extremes:
 
 def randomized(problem: Problem, options: Options) -> Extremes:
     """The upper end by a randomised singular value decomposition with `p` vectors and `q` products to spare."""
-    if options.p < 0 or options.q < 0:
-        raise InputError(f"p is {options.p} and q is {options.q}; expected 0 or more.")
     size = min(options.k + options.p, problem.coordinates.size)
     vectors = randomized_svd(problem.operator, problem.noise(size, options.seed), options.k, options.q)
     pairs = rayleigh_ritz(problem.operator, vectors, problem.tolerance, None)

@@ -1,4 +1,4 @@
-"""What eigendistortions ask of a model: finite responses, and a copy of it in another precision."""
+"""What eigendistortions ask of a model, and the problem that it poses at a stimulus, in this and in other precision."""
 
 import copy
 from collections.abc import Callable
@@ -8,7 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from metameric._core.errors import ModelError
+from metameric._objective._coordinates import Coordinates
+from metameric._objective._fisher import FisherInformation
 from metameric._objective._jacobian import flatten_response
+from metameric._synthesis._eigen_methods import Problem
 from metameric.validate._probe import check, probe
 
 
@@ -20,6 +23,16 @@ def check_model(model: Callable[..., Any], image: Tensor) -> None:
         return
     if not bool(torch.isfinite(flatten_response(facts.response)).all()):
         raise ModelError(f"{facts.name} returned NaN or infinity for this stimulus; expected finite values.")
+
+
+def posed(image: Tensor, model: Callable[..., Any], noise: Any, mask: Tensor | None, weight: Tensor | None) -> Problem:
+    """Return the problem that one stimulus, (1, ...), poses."""
+
+    def build(dtype: torch.dtype) -> Problem | None:
+        other = in_precision(model, image, dtype)
+        return None if other is None else posed(image.to(dtype), other, noise, mask, weight)
+
+    return Problem(FisherInformation(model, image, noise), Coordinates(image, mask, weight), build)
 
 
 def in_precision(model: Callable[..., Tensor], image: Tensor, dtype: torch.dtype) -> Callable[..., Tensor] | None:

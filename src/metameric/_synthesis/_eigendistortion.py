@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from metameric._objective._noise import ResponseNoise
 from metameric._solve._interrupt import Request, interruptible
 from metameric._synthesis._archived import Archived
 from metameric._synthesis._eigen_methods import Extremes, Problem, find, interrupted, moved
-from metameric._synthesis._eigen_model import check_model, in_precision
+from metameric._synthesis._eigen_model import check_model, posed
 from metameric._synthesis._eigen_options import Options
 from metameric._synthesis._eigen_result import EigendistortionResult, ThresholdTable
 from metameric.validate._stimulus import validate_input
@@ -81,6 +82,10 @@ class Eigendistortion(Archived):
         self._options: Options | None = None
         self._seconds = 0.0
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The graphs of a model can neither be copied nor pickled; a search goes on from its record.
+        return {**vars(self), "_problems": {}}
+
     def _settings(self) -> dict[str, Any]:
         # A noise model is an object: a file can tell it by what it prints.
         noise = repr(self._noise) if isinstance(self._noise, ResponseNoise) else self._noise
@@ -88,7 +93,7 @@ class Eigendistortion(Archived):
         return {**plain, "noise_model": noise}
 
     def _is_new(self) -> bool:
-        return not self._found and self._jacobian is None
+        return self._options is None and self._jacobian is None
 
     def synthesize(
         self,
@@ -133,26 +138,33 @@ class Eigendistortion(Archived):
         ``"auto"`` holds at most ``4 (40 + 10 k)`` stimuli, plus a million numbers, besides the model's graph. Where a
         model has fewer responses than the stimulus has elements (and at most 1024), it holds also as many stimuli as
         responses, and its lower end are random changes to which the model does not respond at all.
+
+        Ctrl-C ends a search with what there is. ``"exact"`` and ``"randomized_svd"``, which have nothing until they are
+        done, it ends in a KeyboardInterrupt; stimuli that are done are kept then, and after any error.
         """
         options = Options(method, k, max_iter, p, q, stop_criterion, seed, ends)
-        options.check()
+        options.check(Coordinates(self._image, self._mask, self._weight).size)
         if not options.same_search(self._options):
             self._forget()
+        self._options = options
         started = time.perf_counter()
-        with interruptible() as request:
-            found = [self._solve(i, options, request, progress) for i in range(self._image.shape[0])]
-        self._found, self._options = found, options
-        self._searches = {i: problem.begun() for i, problem in self._problems.items()}
-        self._seconds += time.perf_counter() - started
-        if found[0].jacobian is not None:
-            self._jacobian = _unbatched(torch.stack([f.jacobian for f in found if f.jacobian is not None]))
+        try:
+            with interruptible() as request:
+                for i in range(self._image.shape[0]):
+                    self._found[i : i + 1] = [self._solve(i, options, request, progress)]
+        finally:
+            # Also after an error: what was found by then is kept, and a further call goes on from there.
+            self._searches.update({i: problem.begun() for i, problem in self._problems.items()})
+            self._seconds += time.perf_counter() - started
+        if self._found[0].jacobian is not None:
+            self._jacobian = _unbatched(torch.stack([f.jacobian for f in self._found if f.jacobian is not None]))
         return self.result
 
     def _solve(self, i: int, options: Options, request: Request, progress: bool | None) -> Extremes:
-        if self._found and all(s.succeeded for s in self._found[i].pairs.status):
+        if i < len(self._found) and all(s.succeeded for s in self._found[i].pairs.status):
             return self._found[i]
         if i not in self._problems:
-            self._problems[i] = self._problem(i, self._image, self._model)
+            self._problems[i] = posed(self._image[i : i + 1], self._model, self._noise, self._mask, self._weight)
             if i in self._searches:
                 self._problems[i].resume(self._searches[i])
         if request.made:
@@ -166,23 +178,15 @@ class Eigendistortion(Archived):
                     bar.set_postfix(residual=f"{float(residual.max()):.1e}", refresh=False)
                 return request.made
 
-            extremes = find(self._problems[i], options, watch)
+            with request.at_once() if self._problems[i].in_one_go(options) else nullcontext():
+                extremes = find(self._problems[i], options, watch)
         if request.made:
             extremes = replace(extremes, pairs=interrupted(extremes.pairs))
         if all(s.succeeded for s in extremes.pairs.status):
             # Only an unfinished search is worth its memory.
             del self._problems[i]
+            self._searches.pop(i, None)
         return extremes
-
-    def _problem(self, i: int, images: Tensor, model: Callable[..., Any]) -> Problem:
-        image = images[i : i + 1]
-
-        def build(dtype: torch.dtype) -> Problem | None:
-            other = in_precision(model, image, dtype)
-            return None if other is None else self._problem(i, images.to(dtype), other)
-
-        fisher = FisherInformation(model, image, self._noise)
-        return Problem(fisher, Coordinates(image, self._mask, self._weight), build)
 
     def compute_jacobian(self) -> Tensor:
         """Compute the Jacobian in full, (response, elements), with a leading batch dimension for several stimuli."""
@@ -194,8 +198,11 @@ class Eigendistortion(Archived):
     @property
     def result(self) -> EigendistortionResult:
         """What was found, and how far it can be trusted."""
-        if not self._found or self._options is None:
+        if self._options is None or not self._found:
             raise StateError("there are no eigendistortions yet; call synthesize() first.")
+        if not self._complete:
+            done = f"{len(self._found)} of {len(self._image)} stimuli"
+            raise StateError(f"there are eigendistortions of {done} only; call synthesize() again for the others.")
         pairs = [f.pairs for f in self._found]
         vectors = [Coordinates(self._image, self._mask, self._weight).to_images(p.vectors) for p in pairs]
         values = torch.stack([p.values for p in pairs])
@@ -210,6 +217,10 @@ class Eigendistortion(Archived):
             seconds=self._seconds,
             config=vars(self._options),
         )
+
+    @property
+    def _complete(self) -> bool:
+        return len(self._found) == len(self._image)
 
     def summary(self) -> str:
         """Return a few lines that say what was found and how far it can be trusted."""
@@ -233,17 +244,17 @@ class Eigendistortion(Archived):
     @property
     def eigendistortions(self) -> Tensor | None:
         """Distortions in decreasing order of eigenvalue, (n, ...), or (batch, n, ...) for several stimuli."""
-        return _unbatched(self.result.stimulus) if self._found else None
+        return _unbatched(self.result.stimulus) if self._complete else None
 
     @property
     def eigenvalues(self) -> Tensor | None:
         """Their eigenvalues, (n,) or (batch, n)."""
-        return _unbatched(self.result.eigenvalues) if self._found else None
+        return _unbatched(self.result.eigenvalues) if self._complete else None
 
     @property
     def eigenindex(self) -> Int[Tensor, " n"] | None:
         """Their ranks among all eigenvalues, (n,); 0 is the largest."""
-        return self._found[0].index if self._found else None
+        return self._found[0].index if self._complete else None
 
     @property
     def thresholds(self) -> Tensor:
@@ -295,7 +306,7 @@ class Eigendistortion(Archived):
 
     def __repr__(self) -> str:
         head = f"Eigendistortion({tuple(self._image.shape)}, {self._image.dtype}, model={name_of(self._model)})"
-        return f"{head}\n{self.result.summary()}" if self._found else head
+        return f"{head}\n{self.result.summary()}" if self._complete else head
 
 
 def _unbatched(x: Float[Tensor, "batch *rest"]) -> Tensor:

@@ -175,7 +175,9 @@ class _Overall(Observer):
         self.objective, self.last_stage = objective, last_stage
 
     def start(self, run: Run, limit: int) -> None:
-        if "overall" not in run.trace:
+        # Missing at the beginning of a run, and where an error came between a step and this.
+        run.trace.fill("overall", torch.full_like(run.point.total, torch.nan))
+        if bool(run.trace.last("overall").isnan().any()):
             self._record(run)
 
     def step(self, run: Run) -> None:
@@ -188,4 +190,4 @@ class _Overall(Observer):
         if bool(early.any()):
             index = early.nonzero()[:, 0]
             value = value.index_copy(0, index, self.objective.rows(index)(run.x[index]).total)
-        run.trace.columns.setdefault("overall", []).append(value)
+        run.trace.replace_last({"overall": value})

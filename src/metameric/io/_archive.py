@@ -175,4 +175,6 @@ def _checksum(tensor: Tensor) -> int:
     label = f"{tensor.dtype} {tuple(tensor.shape)}".encode()
     if tensor.numel() == 0:
         return zlib.crc32(label)
-    return zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, zlib.crc32(label))
+    # A single number is contiguous whatever its stride, but can only be seen as bytes with that of one.
+    plain = tensor.reshape(-1).as_strided((tensor.numel(),), (1,))
+    return zlib.crc32(plain.view(torch.uint8).numpy().data, zlib.crc32(label))

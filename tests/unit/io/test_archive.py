@@ -25,6 +25,7 @@ def test_tensors_come_back(tmp_path, dtype, shape):
 def test_views_and_shared_memory_are_written_as_they_read(tmp_path):
     base = torch.arange(24.0).reshape(4, 6)
     tensors = {"base": base, "again": base, "row": base[1], "turned": base.T, "part": base[:, 2:4]}
+    tensors |= {"one": base[:1, 0], "repeated": base[0, :1].expand(2)[:1]}
     write_archive(tmp_path / "a", "test", {}, tensors)
     read = read_archive(tmp_path / "a", "test").tensors
     assert all(torch.equal(read[name], tensor) for name, tensor in tensors.items())

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import signal
 import time
@@ -88,6 +89,35 @@ class TestEverySolver:
         assert torch.equal(whole.x, parts.x)
         assert torch.equal(whole.trace["total"], parts.trace["total"])
         assert whole.status == parts.status == [Status.STEP_LIMIT] * 3
+
+    @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+    @pytest.mark.parametrize("call", [4, 8, 12])
+    def test_an_error_in_the_objective_is_as_if_it_had_not_been(self, solver, error, call):
+        class Breaks(Rosenbrock):
+            def __call__(self, x):
+                if len(self.calls) == call:
+                    self.calls.append(0)
+                    raise error
+                return super().__call__(x)
+
+            def rows(self, index):
+                part = Breaks(self.steepness[index])
+                part.calls = self.calls
+                return part
+
+        class Keep(Observer):
+            def start(self, run, limit):
+                self.run = run
+
+        whole = minimise(rosenbrock(2), start(2), solver=solver, stop=Never(), max_iter=15)
+        keep, objective = Keep(), Breaks(rosenbrock(2).steepness)
+        with contextlib.suppress(ZeroDivisionError):
+            minimise(objective, start(2), solver=solver, stop=Never(), max_iter=15, observers=[keep])
+        left = 15 - keep.run.iteration
+        assert left > 0
+        run = minimise(objective, solver=solver, stop=Never(), max_iter=left, run=keep.run)
+        assert torch.equal(run.x, whole.x)
+        assert torch.equal(run.trace["total"], whole.trace["total"])
 
     def test_goes_downhill_and_keeps_precision(self, solver, dtype):
         run = minimise(rosenbrock(dtype=dtype), start(dtype=dtype), solver=solver, stop=Never(), max_iter=60)

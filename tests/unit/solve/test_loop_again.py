@@ -8,7 +8,7 @@ import torch
 from metameric._objective._terms import Terms
 from metameric._solve._lbfgs import LBFGS
 from metameric._solve._loop import minimise
-from metameric._solve._observe import ProgressBar
+from metameric._solve._observe import Observer, ProgressBar
 from metameric._solve._redraw import Redraw
 from metameric._solve._sphere import ContrastSphere
 from metameric._solve._stop import Below, Never
@@ -113,6 +113,69 @@ def test_evaluations_of_a_changed_objective_are_counted_too():
     run = minimise(Shifting(counts), start(2), schedule=Once(), **options(6))
     assert torch.equal(run.counts, counts)
     assert int(run.trace.last("changes")[1]) == 1
+
+
+class Unlucky(Shifting):
+    """Fails once, when a centre has moved."""
+
+    lucky = False
+
+    def __call__(self, x):
+        if bool((self.centre > 0).any()) and not Unlucky.lucky:
+            Unlucky.lucky = True
+            raise ZeroDivisionError
+        return super().__call__(x)
+
+    def at(self, control):
+        return Unlucky(self.counts, control["centre"], torch.arange(len(self.counts)))
+
+    def rows(self, index):
+        return Unlucky(self.counts, self.centre[index], self.which[index])
+
+
+class Often(Once):
+    """Move the centre of one problem until it is moved."""
+
+    def advance(self, control, trace, stalled):
+        moved = torch.tensor([False, len(trace) >= 3]) & (control["centre"] == 0)
+        return {"centre": control["centre"] + moved}, moved
+
+    def finished(self, control):
+        return torch.tensor([True, bool(control["centre"][1] > 0)])
+
+
+class Seen(Observer):
+    def start(self, run, limit):
+        self.run = run
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_an_error_while_the_objective_changes_leaves_a_run_that_can_go_on(again):
+    def renew(run, ended):
+        return ended[:0] if int(run.trace.last("changes")[0]) else ended[:1], torch.ones(1, 8, dtype=torch.float64)
+
+    class Moved(Often):
+        # Whoever begins again does so with another objective.
+        def start(self, n_problems, device):
+            self.starts += 1
+            return {"centre": torch.full((n_problems,), float(self.starts > 1), dtype=torch.float64)}
+
+        def advance(self, control, trace, stalled):
+            return control, torch.zeros(2, dtype=torch.bool)
+
+    Moved.starts, Unlucky.lucky = 0, False
+    seen, counts = Seen(), torch.zeros(2, dtype=torch.long)
+    problem = {"schedule": Moved(), "renew": renew} if again else {"schedule": Often()}
+    problem |= {"solver": LBFGS(), "stop": Below("total", 1e-4)}
+    with pytest.raises(ZeroDivisionError):
+        minimise(Unlucky(counts), start(2), observers=[seen], max_iter=9, **problem)
+    run = seen.run
+    assert run.control["centre"].tolist() == [0, 0]
+    assert torch.equal(run.point.total, Shifting(counts).at(run.control)(run.x).total)
+    run = minimise(Unlucky(counts), run=run, max_iter=30, **problem)
+    assert run.control["centre"].tolist() == ([1, 0] if again else [0, 1])
+    assert torch.equal(run.point.total, Shifting(counts).at(run.control)(run.x).total)
+    assert float(run.point.total.max()) < 1e-4
 
 
 def test_a_slope_of_nothing_is_nothing():

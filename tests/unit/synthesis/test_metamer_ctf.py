@@ -93,6 +93,46 @@ def test_texture_model(images):
     assert result.trace["overall"][-1, 0] < 0.5 * result.trace["overall"][0, 0]
 
 
+class Failing(Scales):
+    """Fails in one of its calls."""
+
+    calls, fails_at = 0, 0
+
+    def forward(self, x, scales=None):
+        self.calls += 1
+        if self.calls == self.fails_at:
+            raise ZeroDivisionError
+        return super().forward(x, scales)
+
+
+def test_an_error_between_a_step_and_the_overall_objective_loses_nothing(images, tmp_path):
+    whole = mm.MetamerCTF(images, Scales())
+    whole.setup(seed=0)
+    whole.synthesize(4, **QUIET)
+    model = Failing()
+    metamer = mm.MetamerCTF(images, model)
+    metamer.setup(seed=0)
+    metamer.synthesize(1, **QUIET)
+    for fails_at in range(1, 30):
+        model.calls, model.fails_at = 0, fails_at
+        try:
+            metamer.synthesize(3, observers=[mm.io.Checkpoint(tmp_path / "run")], **QUIET)
+        except ZeroDivisionError:
+            if metamer.losses[-1].isnan():
+                break
+        else:
+            pytest.fail("no call was the one for the overall objective")
+    found = mm.MetamerCTF(images, Failing())
+    found.load(tmp_path / "run")
+    left = 4 - found.run.iteration
+    assert left > 0
+    for run in (found, metamer):
+        model.fails_at = 0
+        run.synthesize(left, **QUIET)
+        assert torch.equal(run.metamer, whole.metamer)
+        assert torch.equal(run.losses, whole.losses)
+
+
 def test_errors(images):
     with pytest.raises(ValueError, match="expected 'together' or 'separate'"):
         mm.MetamerCTF(images, Scales(), coarse_to_fine="all")
