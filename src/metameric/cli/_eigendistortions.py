@@ -9,10 +9,10 @@ from safetensors.torch import save
 from metameric._core.errors import InputError
 from metameric._synthesis._eigen_options import METHODS
 from metameric._synthesis._eigendistortion import Eigendistortion
-from metameric.cli._app import NOT_CONVERGED, app
+from metameric.cli._app import app
 from metameric.cli._inputs import make_model
 from metameric.cli._options import Color, Context, Device, Dtype, Image, Model, ModelOption, Out, Size
-from metameric.cli._outputs import length_of, new_folder, options_of, write_distortion
+from metameric.cli._outputs import exit_code, length_of, new_folder, options_of, write_distortion
 from metameric.io._atomic import replacing
 from metameric.stimuli._files import write_json
 from metameric.stimuli._words import read_image
@@ -52,7 +52,7 @@ def eigendistortions(
     write_json(folder / "result.json", {**result.to_dict(), "options": options_of(context, scale=length)})
     typer.echo(result.summary())
     typer.echo(f"written to {folder}")
-    return 0 if result.converged else NOT_CONVERGED
+    return exit_code(status for one in result.status for status in one)
 
 
 def _noise(text: str) -> float | str:

@@ -7,10 +7,10 @@ import typer
 
 from metameric._core.errors import InputError
 from metameric._synthesis._mad_set import Case, MADSet
-from metameric.cli._app import NOT_CONVERGED, app
+from metameric.cli._app import app
 from metameric.cli._inputs import chosen_seeds
 from metameric.cli._options import Color, Context, Device, Dtype, Image, MaxIter, Out, Seeds, Size, Solver
-from metameric.cli._outputs import new_folder, options_of, write_stimuli
+from metameric.cli._outputs import exit_code, new_folder, options_of, write_stimuli
 from metameric.stimuli._files import write_json
 from metameric.stimuli._metrics import chosen_metrics
 from metameric.stimuli._words import read_image, solver_options
@@ -52,7 +52,7 @@ def mad(
     _figures(competition, folder)
     _print_table(competition)
     typer.echo(f"written to {folder}")
-    return 0 if result.converged else NOT_CONVERGED
+    return exit_code(result.status)
 
 
 def _file_name(case: Case) -> str:

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ import typer
 from torch import Tensor
 
 from metameric._core.errors import InputError
-from metameric.cli._app import NOT_CONVERGED
+from metameric._solve._status import Status
+from metameric.cli._app import INTERRUPTED, NOT_CONVERGED
 from metameric.cli._options import Context
 from metameric.io._png import save_png
 from metameric.stimuli._files import write_json
@@ -91,4 +92,12 @@ def finish(
         report(synthesis, folder / "report.html")
     typer.echo(result.summary())
     typer.echo(f"written to {folder}")
-    return 0 if result.converged else NOT_CONVERGED
+    return exit_code(result.status)
+
+
+def exit_code(statuses: Iterable[Status]) -> int:
+    """Return 0 if all converged, 130 if Ctrl-C cut any short, else 3."""
+    found = set(statuses)
+    if Status.INTERRUPTED in found:
+        return INTERRUPTED
+    return 0 if all(status.succeeded for status in found) else NOT_CONVERGED

@@ -14,7 +14,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from metameric._solve._status import Status
 from metameric.cli._app import run
+from metameric.cli._outputs import exit_code
 from metameric.data import image
 
 OWN_MODEL = """
@@ -235,10 +237,22 @@ def test_interrupt_writes_what_there_is(tmp_path):
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=120)
-    assert process.returncode == 3
+    assert process.returncode == 130
     assert "interrupted" in output
     assert json.loads((tmp_path / "out" / "result.json").read_text())["status"] == ["interrupted"]
     assert (tmp_path / "out" / "metamer.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code"),
+    [
+        ([Status.CONVERGED], 0),
+        ([Status.CONVERGED, Status.STEP_LIMIT], 3),
+        ([Status.CONVERGED, Status.INTERRUPTED, Status.STEP_LIMIT], 130),
+    ],
+)
+def test_exit_codes(statuses, code):
+    assert exit_code(statuses) == code
 
 
 def test_every_option_is_on_record(tmp_path):
