@@ -42,6 +42,36 @@ def read(folder: Path, **changes: str | None) -> Specification:
         ({"methods": "[{method: metamer, solver: adamm}]"}, r"solver is 'adamm'.* Did you mean adam"),
         ({"seeds": "[0, 0]"}, "line 4: seeds: expected distinct numbers; leave the repeated ones out"),
         ({"seeds": "[-1]"}, r"line 4: seeds\[0\] is -1: expected greater than or equal to 0"),
+        ({"seeds": "[9223372036854775808]"}, r"seeds\[0\] is 9223372036854775808: expected less than or equal to"),
+        ({"seeds": "9223372036854775808"}, r"line 4: seeds.* is 9223372036854775808: expected less than or equal to"),
+        ({"seeds": "0,9223372036854775808"}, r"line 4: seeds .*expected whole numbers up to 2\*\*63 - 1"),
+        ({"seeds": "[]"}, "line 4: seeds: list should have at least 1 item"),
+        (
+            {"models": "[{name: Gaussian, grid: {std: []}}]"},
+            r"line 2: models\[0\].grid.std: list should have at least 1",
+        ),
+        (
+            {"methods": "[{method: metamer, grid: {max_iter: []}}]"},
+            r"methods\[0\].grid.max_iter: list should have at l",
+        ),
+        (
+            {"methods": "[{method: metamer, grid: {tolerence: [1]}}]"},
+            r"line 3: methods\[0\].grid: there is no option "
+            "'tolerence'. Did you mean tolerance",
+        ),
+        (
+            {"methods": "[{method: metamer, grid: {tolerance: [-1]}}]"},
+            r"line 3: methods\[0\]: grid.tolerance has the "
+            "value -1: .*greater than or equal to 0",
+        ),
+        ({"methods": "[{method: metamer, grid: {label: [a]}}]"}, r"methods\[0\].grid: there is no option 'label'"),
+        (
+            {"require": "{relative_eror_png16: 1}"},
+            "line 6: require: these methods and files have no figure "
+            "'relative_eror_png16'. Did you mean relative_error_png16",
+        ),
+        ({"require": "{relative_error_png16: 1}", "files": "[png8]"}, "require: .* Did you mean relative_error_png8"),
+        ({"require": "{mean_luminance: 1}"}, "require: these methods and files have no figure 'mean_luminance'"),
         ({"seeds": "5-2"}, "line 4: seeds is '5-2': .*expected distinct whole numbers"),
         ({"size": "0"}, r"line 5: size.* is 0: expected greater than or equal to 1"),
         ({"dtype": "float16"}, "line 6: dtype is 'float16': expected 'float32' or 'float64'"),
@@ -102,6 +132,11 @@ def test_model_that_cannot_take_the_images():
 def test_model_that_cannot_be_made():
     with pytest.raises(InputError, match=r"Gaussian cannot be made with .*widht=3"):
         plan(spec(models=[{"name": "Gaussian", "options": {"widht": 3}}]))
+
+
+def test_a_canvas_too_small():
+    with pytest.raises(InputError, match=r"16 x 16 pixels does not fit a canvas of 12 x 12; enlarge display.canvas"):
+        plan(spec(display={"canvas": 12}))
 
 
 def test_device():

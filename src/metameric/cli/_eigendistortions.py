@@ -15,7 +15,7 @@ from metameric.cli._options import Color, Context, Device, Dtype, Image, Model, 
 from metameric.cli._outputs import exit_code, length_of, new_folder, options_of, write_distortion
 from metameric.io._atomic import replacing
 from metameric.stimuli._files import write_json
-from metameric.stimuli._words import read_image
+from metameric.stimuli._words import LAST_SEED, read_image
 
 # Distortions of each end in the figure, at most.
 SHOWN = 4
@@ -34,7 +34,7 @@ def eigendistortions(
     tolerance: Annotated[float | None, typer.Option(help="Residual over the largest eigenvalue to reach.")] = None,
     noise: Annotated[str, typer.Option(help="Noise on the response: a variance, or poisson.")] = "1",
     scale: Annotated[float | None, typer.Option(help="Length of the distortions added to the image.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the random start.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LAST_SEED, help="Seed of the random start.")] = 0,
     size: Size = None,
     max_iter: Annotated[int, typer.Option(min=0, help="Iterations at each end, at most.")] = 1000,
     device: Device = "cpu",

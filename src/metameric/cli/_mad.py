@@ -13,7 +13,7 @@ from metameric.cli._options import Color, Context, Device, Dtype, Image, MaxIter
 from metameric.cli._outputs import exit_code, new_folder, options_of, write_stimuli
 from metameric.stimuli._files import write_json
 from metameric.stimuli._metrics import chosen_metrics
-from metameric.stimuli._words import read_image, solver_options
+from metameric.stimuli._words import LAST_SEED, read_image, solver_options
 
 
 @app.command()
@@ -26,7 +26,7 @@ def mad(
     ],
     out: Out,
     noise: Annotated[float, typer.Option(help="Standard deviation of the noise at the start.")] = 0.1,
-    seed: Annotated[int | None, typer.Option(help="Seed of that noise.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=LAST_SEED, help="Seed of that noise.")] = None,
     seeds: Seeds = None,
     size: Size = None,
     max_iter: MaxIter = 1000,

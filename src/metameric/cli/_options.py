@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from metameric.stimuli._words import LAST_SEED
+
 if TYPE_CHECKING:
     from typer import Context
 else:
@@ -22,7 +24,7 @@ ModelOption = Annotated[
     list[str] | None, typer.Option(help="key=value; may be repeated. layer=NAME: a layer of a network.")
 ]
 Shape = Annotated[str, typer.Option(help="Of a stimulus: height,width or channels,height,width.")]
-Seed = Annotated[int | None, typer.Option(help="Seed of the starting noise.")]
+Seed = Annotated[int | None, typer.Option(min=0, max=LAST_SEED, help="Seed of the starting noise.")]
 Seeds = Annotated[str | None, typer.Option(help="Several starts: 0-7 or 0,2,5.")]
 Size = Annotated[int | None, typer.Option(help="Resize the central square to this many pixels.")]
 MaxIter = Annotated[int, typer.Option(min=0, help="Iterations at most.")]

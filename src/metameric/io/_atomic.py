@@ -13,9 +13,9 @@ from metameric._core.errors import FileError, MissingFileError
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary file's name to write to; afterwards it takes the place of `path`, at once."""
     target = Path(os.path.realpath(path))  # a link stays a link
-    if target.is_dir():
+    if os.path.isdir(target):  # that of pathlib raises an error where a name is too long
         raise FileError(f"{path} is a folder; expected the name of a file to write.")
-    if not target.parent.is_dir():
+    if not os.path.isdir(target.parent):
         raise MissingFileError(f"{path} cannot be written: there is no folder {target.parent}; make it first.")
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
@@ -30,4 +30,5 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     except OSError as error:
         raise FileError(f"{path} cannot be written: {error.strerror or error}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # mostly it is not there any more, and a name too long never was
+            temporary.unlink()

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from metameric._solve._status import Status
@@ -27,6 +27,8 @@ class Estimate:
         Of the whole plan, at most: as if every trial took all of its iterations.
     bytes
         On disk, about.
+    notes
+        Groups whose trial failed when it was timed, with its error.
 
     Examples
     --------
@@ -42,10 +44,12 @@ class Estimate:
     groups: list[dict[str, Any]]
     seconds: float
     bytes: int
+    notes: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         rows = [{**group, "seconds": f"{group['seconds']:.3g}"} for group in self.groups]
-        return "\n".join([*table(rows), f"at most {duration(self.seconds)}, about {size(self.bytes)} on disk"])
+        whole = f"at most {duration(self.seconds)}, about {size(self.bytes)} on disk"
+        return "\n".join([*table(rows), whole, *self.notes])
 
 
 def estimate(plan: Plan, workers: int = 1, waiting: Sequence[Trial] | None = None) -> Estimate:
@@ -74,21 +78,27 @@ def estimate(plan: Plan, workers: int = 1, waiting: Sequence[Trial] | None = Non
     groups: dict[tuple[str, str, tuple[int, ...]], list[Trial]] = {}
     for trial in plan.trials if waiting is None else waiting:
         groups.setdefault(trial.group, []).append(trial)
-    rows = [_group(plan, trials) for trials in groups.values()]
+    notes: list[str] = []
+    rows = [_group(plan, trials, notes) for trials in groups.values()]
     stored = sum(_bytes(plan, trial) for trials in groups.values() for trial in trials)
-    return Estimate(rows, sum(row["seconds"] for row in rows) / workers, stored)
+    return Estimate(rows, sum(row["seconds"] for row in rows) / workers, stored, notes)
 
 
-def _group(plan: Plan, trials: list[Trial]) -> dict[str, Any]:
+def _group(plan: Plan, trials: list[Trial], notes: list[str]) -> dict[str, Any]:
     first = trials[0]
-    seconds = len(trials) * _seconds(plan, first)
+    each, error = _seconds(plan, first)
+    seconds = len(trials) * each
+    if error is not None:
+        factors = first.factors
+        what = f"{factors['image']}, {factors['model']}, {factors['method']}, seed {factors['seed']}"
+        notes.append(f"{what} fails, and is timed as far as it came: {error}")
     shape = " x ".join(map(str, first.shape))
     names = {"model": first.model.label, "method": first.method.label, "shape": shape}
     return {**names, "trials": len(trials), "seconds": seconds}
 
 
-def _seconds(plan: Plan, trial: Trial) -> float:
-    """Extrapolate from two short runs to all iterations, unless the trial ended within them."""
+def _seconds(plan: Plan, trial: Trial) -> tuple[float, str | None]:
+    """Extrapolate from two short runs to all iterations, unless the trial ended within them; return its error, too."""
     times = []
     wanted = trial.method.max_iter
     perform(_short(plan, trial, 1))  # the first run of a model builds its filters
@@ -97,9 +107,9 @@ def _seconds(plan: Plan, trial: Trial) -> float:
         (outcome,) = perform(_short(plan, trial, min(n, wanted)))
         times.append(time.perf_counter() - start)
         if outcome.status != str(Status.STEP_LIMIT) or n >= wanted:
-            return times[-1]
+            return times[-1], outcome.error
     each = max(times[1] - times[0], 0.0) / (MORE - FEW)
-    return times[1] + each * (wanted - MORE)
+    return times[1] + each * (wanted - MORE), None
 
 
 def _short(plan: Plan, trial: Trial, max_iter: int) -> Any:

@@ -222,6 +222,8 @@ class _Planner:
         if image not in self.images:
             pixels = image.load()
             _, channels, height, width = pixels.shape
+            if self.specification.display is not None:
+                self.specification.display._corner((height, width))  # refuses a canvas that is too small
             self.images[image] = image.content(), (channels, height, width)
         image_hash, shape = self.images[image]
         model_hash = self._model_hash(image, model, method, shape)

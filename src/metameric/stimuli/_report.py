@@ -15,7 +15,7 @@ from metameric.stimuli._manifest import Row, manifest
 from metameric.stimuli._status import status_of
 from metameric.stimuli._store import Store
 
-FACTORS = ("image", "model", "method", "seed")
+FACTORS = ("image", "model", "method", "seed", "size")
 VERDICTS = ("converged", "not converged", "failed", "planned")
 MAIN = {"metamer": "relative_error", "mad": "stray_percent", "rank": "residual"}
 """The figure by which each kind of stimulus is judged first."""
@@ -46,7 +46,7 @@ def report(folder: str | Path) -> Path:
     """
     store = Store(folder)
     plan = store.plan()
-    rows = manifest(store, plan)
+    rows = [{**row, "size": f"{row['height']} x {row['width']}"} for row in manifest(store, plan)]
     # The style of the page of a single synthesis: the two are read side by side.
     places = [
         jinja2.PackageLoader("metameric.stimuli", "templates"),

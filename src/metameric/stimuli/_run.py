@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
 from metameric._core.errors import FileError, InputError
 from metameric.stimuli._dask import Dask
 from metameric.stimuli._executors import Executor, InProcess, Processes
 from metameric.stimuli._manifest import manifest, write_manifest
 from metameric.stimuli._plan import Plan, Trial
 from metameric.stimuli._plan import plan as make_plan
+from metameric.stimuli._progress import Progress
 from metameric.stimuli._queue import Queue
 from metameric.stimuli._specification import Specification
 from metameric.stimuli._status import SetStatus, status_of
@@ -48,7 +47,7 @@ def run(
     resources
         Dask resources that each job needs, for instance ``{"GPU": 1}``.
     progress
-        Show a progress bar; None shows it in terminals only.
+        Show a progress bar; None shows it in terminals, and elsewhere writes a line for every group that is finished.
 
     Raises
     ------
@@ -139,9 +138,7 @@ def _carry_out(store: Store, plan: Plan, make_executor: Callable[[], Executor], 
         return False
     trials = {trial.key: trial for trial in waiting}
     queue = Queue(plan, waiting)
-    disable = None if progress is None else not progress
-    n = len(plan.trials)
-    with tqdm(total=n, initial=n - len(waiting), unit="trial", disable=disable) as bar, _closing(make_executor) as e:
+    with Progress(plan, waiting, progress) as shown, _closing(make_executor) as e:
         try:
             for job, outcomes in e.work(queue):
                 for outcome in outcomes:
@@ -150,7 +147,7 @@ def _carry_out(store: Store, plan: Plan, make_executor: Callable[[], Executor], 
                         queue.append([trial], job.attempt + 1)
                     elif not interrupted(outcome):
                         _keep(store, plan, trial, job, outcome)
-                        bar.update()
+                        shown.done(trial)
                 if any(map(interrupted, outcomes)):
                     return True
         except KeyboardInterrupt:

@@ -5,16 +5,18 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
+import torch
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from metameric.stimuli._display import Display
-from metameric.stimuli._methods import EigendistortionMethod, MADMethod, MetamerMethod
+from metameric.stimuli._methods import EigendistortionMethod, Grid, MADMethod, MetamerMethod, nearest
 from metameric.stimuli._models import check_built_in
-from metameric.stimuli._words import parse_seeds
+from metameric.stimuli._words import LAST_SEED, parse_seeds
 
 Method = Annotated[MetamerMethod | EigendistortionMethod | MADMethod, Field(discriminator="method")]
 FileKind = Literal["png8", "png16", "safetensors"]
+Seed = Annotated[int, Field(ge=0, le=LAST_SEED)]
 
 
 class Entry(BaseModel):
@@ -35,7 +37,7 @@ class ModelEntry(Entry):
 
     name: str
     options: dict[str, Any] = Field(default_factory=dict)
-    grid: dict[str, list[Any]] = Field(default_factory=dict, description="options, with several values of each")
+    grid: Grid = Field(default_factory=dict, description="options, with several values of each")
     layers: list[str] = Field(default_factory=list, description="one model per layer: option `layer`")
     label: str | None = None
 
@@ -71,7 +73,7 @@ class TrialEntry(Entry):
     image: ImageEntry
     model: ModelEntry
     method: Method
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     size: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="before")
@@ -101,13 +103,13 @@ class Specification(Entry):
         Trials written out one by one, with or without a grid.
     size
         Side in pixels to which the central square of every image is resized; a list is one more factor.
-    require
-        Figure of a trial -> largest value that counts, in place of the method's own verdict, for instance
-        ``{"relative_error_png16": 0.01}``.
     files
         What is written of every stimulus.
     display
         The display that the files are made for, see `Display`.
+    require
+        Figure of a trial -> largest value that counts, in place of the method's own verdict, for instance
+        ``{"relative_error_png16": 0.01}``. It must be one of at least one of the methods, and files, of the set.
     retries
         How often a trial that fails is tried again.
     batch_size
@@ -126,15 +128,15 @@ class Specification(Entry):
     images: list[ImageEntry] = Field(default_factory=list)
     models: list[ModelEntry] = Field(default_factory=list)
     methods: list[Method] = Field(default_factory=list)
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(default_factory=lambda: [0])
+    seeds: list[Seed] = Field(default_factory=lambda: [0], min_length=1)
     size: list[Annotated[int, Field(ge=1)]] = Field(default_factory=list)
     trials: list[TrialEntry] = Field(default_factory=list)
     color: bool = False
     dtype: Literal["float32", "float64"] = "float32"
     device: str = "cpu"
-    require: dict[str, float] = Field(default_factory=dict)
     files: list[FileKind] = Field(default=["png8", "png16", "safetensors"], min_length=1)
     display: Display | None = None
+    require: dict[str, float] = Field(default_factory=dict)
     retries: int = Field(default=1, ge=0)
     batch_size: int | None = Field(default=None, ge=1)
     _text: str | None = PrivateAttr(None)
@@ -179,6 +181,20 @@ class Specification(Entry):
     def _distinct(cls, given: list[int]) -> list[int]:
         if len(set(given)) < len(given):
             raise ValueError("expected distinct numbers; leave the repeated ones out")
+        return given
+
+    @field_validator("require")
+    @classmethod
+    def _figures(cls, given: dict[str, float], info: Any) -> dict[str, float]:
+        if not {"methods", "trials", "files", "display"} <= set(info.data):
+            return given  # something else is wrong
+        methods = [*info.data["methods"], *(entry.method for entry in info.data["trials"])]
+        kinds = [kind for kind in info.data["files"] if kind.startswith("png")]
+        shown = (info.data["display"] or Display()).facts(torch.zeros(1, 1, 1, 1))[0]
+        known = [name for method in methods for name in method.figures(kinds)] + list(shown)
+        for name in given:
+            if name not in known:
+                raise ValueError(f"these methods and files have no figure {name!r}. {nearest(name, known)}")
         return given
 
 

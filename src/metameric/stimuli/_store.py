@@ -34,6 +34,8 @@ from metameric.stimuli._plan import Plan, Trial
 from metameric.stimuli._specification import Specification
 from metameric.stimuli._work import FILE_BITS, Outcome, Stimulus
 
+# Bytes of each label in the name of a file, which holds up to three beside size, seed and key: names end at 255.
+LONGEST = 48
 FOLDERS = ("trials", "failed", "stimuli", "images")
 
 
@@ -224,8 +226,9 @@ def file_stem(trial: Trial) -> str:
 
 
 def slug(text: str) -> str:
-    """Return text that can stand in the name of a file."""
-    return re.sub(r"[^\w.=+-]+", "-", text).strip("-.") or "x"
+    """Return text that can stand in the name of a file, cut where it is long."""
+    cut = re.sub(r"[^\w.=+-]+", "-", text).encode()[:LONGEST].decode(errors="ignore")
+    return cut.strip("-.") or "x"
 
 
 def _write_tensor(path: Path, image: Tensor, key: str) -> None:

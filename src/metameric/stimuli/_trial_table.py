@@ -15,6 +15,7 @@ from metameric.stimuli._store import Store
 
 TASKS = ("pairs", "abx", "oddity", "2afc")
 FACTORS = ("model", "method", "seed", "stimulus")
+SIZE = ("height", "width")
 
 
 def trial_table(
@@ -97,12 +98,12 @@ Pair = tuple[tuple[str, str], tuple[str, str], dict[str, Any]]
 
 def _with_target(rows: Sequence[Row], files: str) -> Iterator[Pair]:
     for row in rows:
-        factors = {name: row[name] for name in ("image", *FACTORS)}
+        factors = {name: row[name] for name in ("image", *FACTORS, *SIZE)}
         yield ("target", row[f"target_{files}_path"]), (_label(row), row[f"{files}_path"]), factors
 
 
 def _between(rows: Sequence[Row], factor: str, files: str) -> Iterator[Pair]:
-    others = [name for name in ("image", *FACTORS, "height", "width") if name != factor]
+    others = [name for name in ("image", *FACTORS, *SIZE) if name != factor]
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         groups.setdefault(tuple(row[name] for name in others), []).append(row)

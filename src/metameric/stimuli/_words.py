@@ -14,6 +14,8 @@ from metameric.data._load import load_images
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 MOST_SEEDS = 1_000_000
+LAST_SEED = 2**63 - 1
+"""Beyond it neither random generators nor columns of tables take whole numbers."""
 
 
 def read_image(name: str, size: int | None, color: bool, dtype: str, device: str) -> Tensor:
@@ -64,6 +66,8 @@ def parse_seeds(text: str, label: str = "--seeds") -> list[int]:
             given = range(int(first), int(last) + 1) if dash else [int(first)]
             if len(given) > MOST_SEEDS:
                 raise InputError(f"{label} is {shown}, {len(given)} numbers; expected at most {MOST_SEEDS}.")
+            if given and given[-1] > LAST_SEED:
+                raise InputError(f"{label} is {shown}; expected whole numbers up to 2**63 - 1.")
             seeds += given
     except (ValueError, OverflowError) as error:
         if isinstance(error, InputError):

@@ -182,6 +182,8 @@ def test_solver_by_name(tmp_path):
         (["camera", "--model", "OnOff", "--dtype", "float16"], "expected float32 or float64"),
         (["camera", "--model", "OnOff", "--solver", "adamm"], "Did you mean adam"),
         (["camera", "--model", "OnOff", "--seeds", "5-2"], "expected distinct whole numbers"),
+        (["camera", "--model", "OnOff", "--seeds", "99999999999999999999999"], "whole numbers up to 2**63 - 1"),
+        (["camera", "--model", "OnOff", "--seed", "99999999999999999999999"], "--seed"),
         (["camera", "--model", "OnOff", "--seeds", "a"], "expected distinct whole numbers"),
         (["camera", "--model", "OnOff", "--seeds", "0-1", "--initial", "coffee"], "needs a random start"),
         (["camera", "--model", "OnOff", "--tolerance", "-1"], "tolerance is -1"),

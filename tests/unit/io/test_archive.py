@@ -76,6 +76,12 @@ def test_an_error_during_writing_keeps_the_old_file(tmp_path):
     assert path.read_text() == "new"
 
 
+def test_a_name_too_long(tmp_path):
+    with pytest.raises(FileError, match="cannot be written: File name too long"), replacing(tmp_path / ("a" * 300)):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
 def test_links_stay_links(tmp_path):
     (tmp_path / "real").write_text("old")
     (tmp_path / "link").symlink_to(tmp_path / "real")

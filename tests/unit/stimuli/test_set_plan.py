@@ -112,6 +112,19 @@ def test_planning_leaves_random_state_alone():
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_estimate_says_what_fails(models):
+    found = estimate(plan(spec(models=[f"{models}:tells_threads"], images=["camera"])))
+    assert "camera, tells_threads, metamer, seed 0 fails, and is timed as far as it came: RuntimeError" in str(found)
+
+
+def test_a_grid_of_directions():
+    method = {"method": "mad", "grid": {"minmax": ["min", ["min", "max"]]}}
+    found = plan(spec(methods=[method | {"label": "m"}], images=["camera"], seeds=[0])).trials
+    assert [t.method.minmax for t in found] == [["min"], ["max"]]
+    method["grid"]["minmax"] = ["min"]
+    assert [t.method.minmax for t in plan(spec(methods=[method], images=["camera"], seeds=[0])).trials] == [["min"]]
+
+
 def test_estimate_counts_every_group():
     found = estimate(plan(spec(methods=[{"method": "metamer", "max_iter": 2}, "eigendistortions"])))
     assert [row["trials"] for row in found.groups] == [4, 2]

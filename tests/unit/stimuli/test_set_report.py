@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from metameric.stimuli import Specification, plan, report, run
+from metameric.stimuli import Specification, plan, report, run, trial_table
 from metameric.stimuli._store import Store
 from metameric.stimuli._work import Outcome, Stimulus
 
@@ -48,6 +48,17 @@ def test_failures_and_text_from_outside_are_shown_as_text(tmp_path):
     page = report(tmp_path).read_text()
     assert "</script><b>" not in page
     assert data_of(page)["rows"][0][data_of(page)["columns"].index("image")] == label
+
+
+def test_sizes_are_told_apart(tmp_path):
+    spec = Specification(images=["camera"], models=["Identity"], methods=["metamer"], size=[16, 8])
+    run(spec, tmp_path, progress=False)
+    page = report(tmp_path).read_text()
+    data = data_of(page)
+    assert "size" in data["factors"]
+    assert [row[data["columns"].index("size")] for row in data["rows"]] == ["16 x 16", "8 x 8"]
+    assert "<summary>By size</summary>" in page
+    assert {(t["height"], t["width"]) for t in trial_table(tmp_path, "abx")} == {(16, 16), (8, 8)}
 
 
 def many(folder: Path, n: int) -> Path:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -15,7 +16,7 @@ from metameric import Metamer
 from metameric._core.errors import FileError, StateError
 from metameric.data import image
 from metameric.io import save_png
-from metameric.stimuli import Specification, _run, read_specification, retry, run, status, verify
+from metameric.stimuli import Display, Specification, _progress, _run, read_specification, retry, run, status, verify
 from metameric.stimuli._executors import available_cores
 from metameric.stimuli._store import Store
 
@@ -201,6 +202,47 @@ def test_what_is_required_decides_the_verdict(tmp_path):
     strict = Specification(**given, require={"relative_error_png8": 1e-6})
     found = run(strict, tmp_path, progress=False)
     assert (found.converged, found.not_converged) == (0, 1)
+
+
+def test_the_figures_that_can_be_required_are_those_that_there_are(tmp_path, small):
+    display = {"pixels_per_degree": 30, "peak_luminance": 100}
+    run(small.model_copy(update={"display": Display(**display)}), tmp_path, progress=False)
+    shown = {"clipped_fraction", "height_degrees", "width_degrees", "mean_luminance"}
+    found = {}
+    for record in map(Store(tmp_path).record, Store(tmp_path).finished()):
+        figures = {name for stimulus in record["stimuli"] for name in stimulus["figures"]}
+        found.setdefault(record["factors"]["method"].removesuffix("-max"), set()).update(figures)
+    assert found == {m.method: {*m.figures(["png8", "png16"]), *shown} for m in small.methods}
+    limits = dict.fromkeys(set().union(*found.values()), 1.0)
+    assert Specification(**small.model_dump() | {"display": display, "require": limits}).require == limits
+
+
+def test_names_too_long_for_a_file_are_cut(tmp_path):
+    for name in ("a" * 200, "é" * 100):
+        save_png(tmp_path / f"{name}.png", torch.rand(16, 16, generator=torch.Generator().manual_seed(len(name))))
+    (tmp_path / "m.py").write_text("def net(what): return lambda x: len(what) * x\n")
+    models = [{"name": f"{tmp_path}/m.py:net", "label": "m" * 300, "grid": {"what": ["w" * 100, "w" * 101]}}]
+    spec = Specification(images=[str(tmp_path)], models=models, methods=["eigendistortions"], seeds=[2**63 - 1])
+    assert run(spec, tmp_path / "set", progress=False).complete
+    assert verify(tmp_path / "set").clean
+    assert parquet.read_table(tmp_path / "set" / "manifest.parquet")["seed"].to_pylist() == [2**63 - 1] * 8
+
+
+@pytest.mark.parametrize(("progress", "lines"), [(None, 3), (False, 0)])
+def test_a_log_has_a_line_for_every_group(tmp_path, small, capsys, progress, lines):
+    run(small, tmp_path, progress=progress)
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == lines
+    if said:
+        assert re.fullmatch(
+            r"[\d-]+ [\d:]+ 10/10 trials after \d+ s; blur, eigendistortions, 1 x 16 x 16: finished", said[-1]
+        )
+
+
+def test_a_log_hears_of_a_group_that_takes_long(tmp_path, small, capsys, monkeypatch):
+    monkeypatch.setattr(_progress, "EVERY", 0)
+    run(small, tmp_path, progress=None)
+    assert "1/10 trials after" in capsys.readouterr().err.splitlines()[0]
 
 
 def test_an_unconverged_trial_is_never_called_converged(tmp_path):

@@ -25,8 +25,9 @@ function select(name, label, options) {
 
 function levels(name) {
   const seen = new Set(data.rows.map((row) => row[at[name]]));
-  return [...seen].sort((a, b) => (typeof a === "number" ? a - b : String(a).localeCompare(String(b))));
+  return [...seen].sort((a, b) => (typeof a === "number" ? a - b : String(a).localeCompare(String(b), undefined, { numeric: true })));
 }
+const severalSizes = levels("size").length > 1;
 
 for (const name of [...data.factors, "stimulus", "verdict"]) {
   const found = levels(name);
@@ -87,7 +88,7 @@ function card(i, place) {
     element("img", { src: picture(row), loading: "lazy", decoding: "async", alt: "", width: row[at.width], height: row[at.height] }),
     element("span", { className: "verdict", textContent: row[at.verdict] }),
     element("span", { textContent: `${title[0]}, ${title[1]}` }),
-    element("span", { textContent: `${title[2]}${row[at.stimulus].startsWith("rank") ? " " + row[at.stimulus] : ""}, seed ${title[3]}` }),
+    element("span", { textContent: `${title[2]}${row[at.stimulus].startsWith("rank") ? " " + row[at.stimulus] : ""}, seed ${title[3]}${severalSizes ? ", " + row[at.size].replaceAll(" ", "\u00a0") : ""}` }),
     element("span", { className: "figure", textContent: value === null || value === undefined ? "" : `${name} ${value}` }));
   made.dataset.verdict = row[at.verdict];
   made.addEventListener("click", () => show(place));
