@@ -75,7 +75,7 @@ def length_of(scale: float | None, image: Tensor) -> float:
 def finish(
     synthesis: Any, folder: Path, options: Mapping[str, Any], numbers: Mapping[str, Tensor] | None = None
 ) -> int:
-    """Write numbers, status figure and page, print the summary, and return the exit code.
+    """Write numbers and, of pictures, status figure and page; print the summary, and return the exit code.
 
     `numbers` are results beyond the figures of the summary, for the JSON file.
     """
@@ -87,8 +87,8 @@ def finish(
     result = synthesis.result
     more = {name: value.detach().cpu().tolist() for name, value in (numbers or {}).items()}
     write_json(folder / "result.json", {**result.to_dict(), **more, "options": dict(options)})
-    save_figure(synthesis_status(synthesis, included_plots=with_target(view_of(synthesis))), folder / "status.png")
-    if result.stimulus.ndim > 3 and result.stimulus.shape[-3] in (1, 3):
+    if result.stimulus.ndim > 3 and result.stimulus.shape[-3] in (1, 3):  # others are no pictures
+        save_figure(synthesis_status(synthesis, included_plots=with_target(view_of(synthesis))), folder / "status.png")
         report(synthesis, folder / "report.html")
     typer.echo(result.summary())
     typer.echo(f"written to {folder}")

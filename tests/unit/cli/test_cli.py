@@ -40,6 +40,15 @@ number = 3
 
 def broken(x):
     return x.sum()
+
+def no_model():
+    return "text"
+
+def refuses():
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(100, 3))
+
+def coloured():
+    return torch.nn.Conv2d(3, 4, 3)
 """
 
 
@@ -174,13 +183,18 @@ def test_solver_by_name(tmp_path):
         (["camera", "--model", "own_model.py:Blurr"], "there is no 'Blurr' there"),
         (["camera", "--model", "own_model.py:number"], "is a int; expected a model"),
         (["camera", "--model", "own_model.py:broken"], "expected the batch to stay"),
+        (["camera", "--model", "own_model.py:no_model"], "returned a str; expected a function or class that makes"),
+        (["camera", "--model", "own_model.py:refuses"], "Sequential cannot take a stimulus of shape (1, 1, 32, 32)"),
+        (["camera", "--model", "own_model.py:coloured"], "on the command line, give --color"),
         (["camera", "--model", "own_model.py:ready", "--model-option", "a=1"], "already made"),
         (["camera", "--model", "own_model.py:Blur", "--model-option", "size=1"], "cannot be made with size=1"),
         (["camera", "--model", "Gaussian", "--model-option", "std"], "expected key=value"),
         (["camera", "--model", "Gaussian", "--model-option", "std=[1"], "unreadable value"),
         (["camera", "--model", "OnOff", "--device", "nonsense"], "--device is 'nonsense'"),
+        (["camera", "--model", "OnOff", "--device", "meta"], "--device is 'meta', which holds no values"),
         (["camera", "--model", "OnOff", "--dtype", "float16"], "expected float32 or float64"),
         (["camera", "--model", "OnOff", "--solver", "adamm"], "Did you mean adam"),
+        (["camera", "--model", "OnOff", "--solver", "sparseadam"], "--solver is 'sparseadam'; expected lbfgs"),
         (["camera", "--model", "OnOff", "--seeds", "5-2"], "expected distinct whole numbers"),
         (["camera", "--model", "OnOff", "--seeds", "a"], "expected distinct whole numbers"),
         (["camera", "--model", "OnOff", "--seeds", "0-1", "--initial", "coffee"], "needs a random start"),
