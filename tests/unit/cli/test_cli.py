@@ -145,6 +145,36 @@ def test_resume_refuses_what_belongs_to_another_run(tmp_path, capsys):
     assert "image" in capsys.readouterr().err
 
 
+def test_a_folder_holds_one_run(tmp_path, capsys):
+    options = ["--model", "Identity", "--max-iter", "0", "--out", str(tmp_path)]
+    assert metamer(*options, "--seeds", "0-1") == 3
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    capsys.readouterr()
+    assert metamer(*options, "--seed", "0", image="coffee") == 2
+    shown = capsys.readouterr().err
+    assert "holds the results of an earlier run; give another folder, or --resume" in shown
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (["--seed", "7"], "--seed is 7, but the run to resume has 2"),
+        (["--seeds", "2,3"], "--seeds is 2,3, but the run to resume has 2"),
+        (["--solver", "lbfgs"], "--solver is lbfgs, but the run to resume has adam"),
+        (["--initial", "noise"], "--initial is noise, but the run to resume has gaussian"),
+    ],
+)
+def test_resume_refuses_other_options_and_records_those_of_the_run(tmp_path, capsys, changed, message):
+    options = ["--model", "Identity", "--out", str(tmp_path)]
+    assert metamer(*options, "--max-iter", "1", "--seed", "2", "--solver", "adam", "--initial", "gaussian") == 3
+    assert metamer(*options, "--max-iter", "1", "--resume", *changed) == 2
+    assert message in capsys.readouterr().err
+    assert metamer(*options, "--max-iter", "1", "--resume", "--seeds", "2") == 3
+    recorded = json.loads((tmp_path / "result.json").read_text())["options"]
+    assert (recorded["solver"], recorded["initial"], recorded["seeds"]) == ("adam", "gaussian", [2])
+
+
 def test_out_may_be_named_like_the_image(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert metamer("--model", "Identity", "--out", "camera") == 0
@@ -277,6 +307,9 @@ def test_every_option_is_on_record(tmp_path):
         options.items()
     )
     assert {"tolerance", "device", "dtype", "initial", "solver", "model_option"} <= set(options)
-    assert run(["eigendistortions", "camera", "--model", "Gaussian", "--size", "16", "--out", str(tmp_path)]) in (0, 3)
-    options = json.loads((tmp_path / "result.json").read_text())["options"]
+    assert run(["eigendistortions", "camera", "--model", "Gaussian", "--size", "16", "--out", str(tmp_path / "e")]) in (
+        0,
+        3,
+    )
+    options = json.loads((tmp_path / "e" / "result.json").read_text())["options"]
     assert {"k", "method", "ends", "tolerance", "noise", "scale", "seed", "max_iter"} <= set(options)
