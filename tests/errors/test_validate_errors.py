@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from metameric._core.errors import MetamericError
+from metameric._core.errors import InputError, MetamericError, ModelError
 from metameric.validate import (
     validate_coarse_to_fine,
     validate_convert_tensor_dict,
@@ -202,6 +202,46 @@ def test_a_model_of_another_precision_is_named():
 
 
 def test_an_error_of_the_model_itself_says_what_it_was_given():
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied") as caught:
+    message = r"Linear cannot take a stimulus of shape \(1, 9\), torch.float32 on cpu.*shapes cannot be multiplied"
+    with pytest.raises(ValueError, match=message) as caught:
         validate_model(nn.Linear(8, 2), image_shape=(1, 9))
-    assert caught.value.__notes__ == ["Linear was given a stimulus of shape (1, 9), torch.float32, cpu"]
+    assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+def takes_batches(x):
+    if x.ndim != 4:
+        raise IndexError("no batch")
+    return x
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "message"),
+    [
+        (nn.Conv2d(3, 2, 3), (2, 1, 8, 8), r"to have 3 channels.*image.expand\(-1, 3, -1, -1\).*--color"),
+        (nn.Conv2d(2, 2, 3), (1, 1, 8, 8), r"to have 2 channels.*takes stimuli of this shape"),
+        (nn.Conv2d(3, 2, 9), (1, 1, 8, 8), r"takes stimuli of this shape"),  # nor would three channels do
+        (takes_batches, (3, 8, 8), r"IndexError: no batch. .*give image\[None\]"),
+    ],
+)
+def test_what_to_do_where_the_model_refuses_the_shape(model, shape, message):
+    with pytest.raises(ModelError, match=message):
+        validate_model(model, image_shape=shape)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyboardInterrupt(),
+        MemoryError("full"),
+        torch.cuda.OutOfMemoryError("full"),
+        RuntimeError("can't allocate memory: you tried to allocate 8 bytes"),
+        InputError("own"),
+    ],
+)
+def test_interrupts_and_lack_of_memory_stay_what_they_are(error):
+    def model(x):
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        validate_model(model)
+    assert caught.value is error

@@ -60,7 +60,7 @@ def controversial(
         dtype=like.dtype,
         device=like.device,
     )
-    folder = new_folder(out)
+    folder = new_folder(context)
     archive = folder / "result.safetensors"
     chosen = begin(search, archive, resume, [first + i for i in range(len(wanted))], **solver_options(solver))
     search.synthesize(max_iter, progress=None, observers=[Checkpoint(archive)], restarts=restarts, enough=enough)

@@ -50,7 +50,7 @@ def diverse(
     target, chosen = read_image(image, size, color, dtype, device), chosen_seeds(seed, None)
     made = make_model(model, model_option or [], target)
     search = DiverseMetamers(target, made, n, tolerance, spreading=spreading, measure=measure)
-    folder = new_folder(out)
+    folder = new_folder(context)
     archive = folder / "result.safetensors"
     chosen = begin(search, archive, resume, chosen)
     search.synthesize(max_iter, progress=None, observers=[Checkpoint(archive)])

@@ -45,7 +45,7 @@ def eigendistortions(
     target = read_image(image, size, color, dtype, device)
     length = length_of(scale, target)
     search = Eigendistortion(target, make_model(model, model_option or [], target), noise=_noise(noise))
-    folder = new_folder(out)
+    folder = new_folder(context)
     result = search.synthesize(method, k, max_iter, stop_criterion=tolerance, ends=ends, seed=seed, progress=None)
     _write_tensors(search, folder)
     _write_pictures(search, folder, length, k)

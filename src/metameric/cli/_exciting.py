@@ -67,7 +67,7 @@ def exciting(
         dtype=like.dtype,
         device=like.device,
     )
-    folder = new_folder(out)
+    folder = new_folder(context)
     archive = folder / "result.safetensors"
     chosen = begin(search, archive, resume, chosen, n_starts=starts, **solver_options(solver))
     search.synthesize(max_iter, kicks=kicks, progress=None, observers=[Checkpoint(archive)])

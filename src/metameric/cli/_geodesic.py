@@ -37,7 +37,7 @@ def geodesic(
     start, end = (read_image(name, size, color, dtype, device) for name in (a, b))
     made = make_model(model, model_option or [], start)
     search = Geodesic(start, end, made, steps, conditional=conditional)
-    folder = new_folder(out)
+    folder = new_folder(context)
     archive = folder / "result.safetensors"
     begin(search, archive, resume, [0], **solver_options(solver))
     search.synthesize(max_iter, progress=None, observers=[Checkpoint(archive)])

@@ -40,7 +40,7 @@ def mad(
     if len(metrics) < 2:
         raise InputError(f"--metrics are {', '.join(metrics)}; expected at least two.")
     competition = MADSet(target, chosen_metrics(metrics, target, distances=True))
-    folder = new_folder(out)
+    folder = new_folder(context)
     chosen = chosen_seeds(seed, seeds)
     competition.setup(noise, **solver_options(solver), seed=chosen)
     result = competition.synthesize(max_iter)

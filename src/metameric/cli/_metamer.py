@@ -53,7 +53,7 @@ def metamer(
 ) -> int:
     """Synthesise metamers of IMAGE; ends 0 if all converged, 3 if not, 2 on bad input."""
     target = read_image(image, size, color, dtype, device)
-    folder = new_folder(out)
+    folder = new_folder(context)
     chosen = chosen_seeds(seed, seeds)
     synthesis = Metamer(target, make_model(model, model_option or [], target))
     archive = folder / "result.safetensors"

@@ -12,6 +12,7 @@ from torch import Tensor
 from metameric._core.errors import InputError
 from metameric._solve._status import Status
 from metameric.cli._app import INTERRUPTED, NOT_CONVERGED
+from metameric.cli._earlier import check_resumed, kept_options
 from metameric.cli._options import Context
 from metameric.io._png import save_png
 from metameric.stimuli._files import write_json
@@ -20,20 +21,27 @@ VISIBLE = 0.04
 """Root mean square, over the picture, of the distortion that is added to it by default: enough to see."""
 
 
-def new_folder(path: Path) -> Path:
-    """Return a folder that can be written to, made if it is missing."""
+def new_folder(context: Context) -> Path:
+    """Return the folder of --out, made if it is missing; one that holds another run needs --resume."""
+    path: Path = context.params["out"]
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--out {path} cannot be made: {error.strerror}.") from error
     if not os.access(path, os.W_OK):
         raise InputError(f"--out {path} cannot be written to.")
+    if context.params.get("resume"):
+        check_resumed(context)
+    elif any((path / name).exists() for name in ("result.json", "result.safetensors")):
+        go_on = ", or --resume to go on with it" if "resume" in context.params else ""
+        raise InputError(f"--out {path} holds the results of an earlier run; give another folder{go_on}.")
     return path
 
 
 def options_of(context: Context, **settled: Any) -> dict[str, Any]:
     """Return all options of a command, for the record: as given, or as they were `settled` in the run."""
     given = {name: value for name, value in context.params.items() if name not in ("out", "resume")}
+    given |= kept_options(context)
     if "seeds" in settled:
         given.pop("seed", None)
     return {**given, **settled}
@@ -75,7 +83,7 @@ def length_of(scale: float | None, image: Tensor) -> float:
 def finish(
     synthesis: Any, folder: Path, options: Mapping[str, Any], numbers: Mapping[str, Tensor] | None = None
 ) -> int:
-    """Write numbers, status figure and page, print the summary, and return the exit code.
+    """Write numbers and, of pictures, status figure and page; print the summary, and return the exit code.
 
     `numbers` are results beyond the figures of the summary, for the JSON file.
     """
@@ -87,8 +95,8 @@ def finish(
     result = synthesis.result
     more = {name: value.detach().cpu().tolist() for name, value in (numbers or {}).items()}
     write_json(folder / "result.json", {**result.to_dict(), **more, "options": dict(options)})
-    save_figure(synthesis_status(synthesis, included_plots=with_target(view_of(synthesis))), folder / "status.png")
-    if result.stimulus.ndim > 3 and result.stimulus.shape[-3] in (1, 3):
+    if result.stimulus.ndim > 3 and result.stimulus.shape[-3] in (1, 3):  # others are no pictures
+        save_figure(synthesis_status(synthesis, included_plots=with_target(view_of(synthesis))), folder / "status.png")
         report(synthesis, folder / "report.html")
     typer.echo(result.summary())
     typer.echo(f"written to {folder}")

@@ -51,7 +51,7 @@ def principal(
     target, chosen = read_image(image, size, color, dtype, device), chosen_seeds(seed, None)
     length = length_of(scale, target)
     search = PrincipalDistortions(target, several_models(models, model_option or [], target), ridge)
-    folder = new_folder(out)
+    folder = new_folder(context)
     archive = folder / "result.safetensors"
     chosen = begin(search, archive, resume, chosen, n_restarts=restarts, **solver_options(solver))
     search.synthesize(k, max_iter, progress=None, observers=[Checkpoint(archive)])

@@ -81,7 +81,10 @@ def _made(found: Callable[..., Any], name: str, given: dict[str, Any]) -> Callab
     # A function of one argument is itself a model; any other one makes a model.
     if not inspect.isclass(found) and not given and _n_required(found) == 1:
         return found
-    return _call(found, name, given)
+    made: Callable[..., Tensor] = _call(found, name, given)
+    if not callable(made):
+        raise ModelError(f"{name} returned a {type(made).__name__}; expected a function or class that makes a model.")
+    return made
 
 
 def own_module(where: str, name: str) -> Any:

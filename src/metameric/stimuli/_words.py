@@ -16,6 +16,8 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 MOST_SEEDS = 1_000_000
 LAST_SEED = 2**63 - 1
 """Beyond it neither random generators nor columns of tables take whole numbers."""
+# Classes of torch.optim that cannot move images: a base class, one for sparse gradients, one for matrices.
+_NO_SOLVERS = ("Optimizer", "SparseAdam", "Muon")
 
 
 def read_image(name: str, size: int | None, color: bool, dtype: str, device: str) -> Tensor:
@@ -53,6 +55,8 @@ def checked_device(device: str, label: str = "--device") -> torch.device:
         torch.empty(0, device=found)
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"{label} is {device!r}, which cannot be used here: {str(error).splitlines()[0]}") from error
+    if found.type == "meta":
+        raise InputError(f"{label} is {device!r}, which holds no values; expected cpu, cuda or another real device.")
     return found
 
 
@@ -82,7 +86,7 @@ def solver_options(name: str, label: str = "--solver") -> dict[str, Any]:
     """Return the keywords of `setup` for a solver's name: lbfgs, or any optimizer of torch.optim."""
     if name.lower() in ("lbfgs", "auto"):
         return {}
-    known = {n.lower(): n for n, v in vars(torch.optim).items() if inspect.isclass(v) and n != "Optimizer"}
+    known = {n.lower(): n for n, v in vars(torch.optim).items() if inspect.isclass(v) and n not in _NO_SOLVERS}
     if name.lower() not in known:
         near = difflib.get_close_matches(name.lower(), known, n=2)
         hint = f" Did you mean {' or '.join(near)}?" if near else ""

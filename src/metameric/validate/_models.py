@@ -36,8 +36,8 @@ def validate_model(
     TypeError
         If the model returns no tensor or changes the precision.
     ValueError
-        If it drops the batch dimension, is in training mode, random, not differentiable, returns NaN, moves to another
-        device or writes on its input.
+        If it raises an error, drops the batch dimension, is in training mode, random, not differentiable, returns NaN,
+        moves to another device or writes on its input.
 
     Examples
     --------

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from metameric._core.batched import name_of
-from metameric._core.errors import InputError, InputTypeError, ModelError
+from metameric._core.errors import InputError, InputTypeError, MetamericError, ModelError
 from metameric._core.random import uniform
+from metameric.validate._explain import explained, out_of_memory
 from metameric.validate._stimulus import refuse_inference_mode
 
 # Layers whose answer in training mode is random or depends on the rest of the batch.
@@ -47,9 +48,10 @@ def probe(model: Callable[..., Any], stimulus: Tensor, options: Mapping[str, Any
         try:
             with torch.enable_grad():
                 response = model(given * 1, **options)
-        except RuntimeError as error:
-            _explain(error, model, name, stimulus)
-            raise
+        except Exception as error:  # models are anyone's code
+            if isinstance(error, MetamericError) or out_of_memory(error):
+                raise
+            raise explained(error, model, before, options) from error
         second_input = before.clone()
         with torch.no_grad():
             again = model(second_input, **options)
@@ -63,17 +65,6 @@ def probe(model: Callable[..., Any], stimulus: Tensor, options: Mapping[str, Any
         wrote_on_input=not torch.equal(second_input, before),
         training_layers=_training_layers(model),
     )
-
-
-def _explain(error: RuntimeError, model: object, name: str, stimulus: Tensor) -> None:
-    """Raise a clearer error where precision or device is to blame; otherwise note what the model was given."""
-    held = next(iter(model.parameters()), None) if isinstance(model, nn.Module) else None
-    if held is not None and held.is_floating_point() and (held.dtype, held.device) != (stimulus.dtype, stimulus.device):
-        raise ModelError(
-            f"{name} holds {held.dtype} parameters on {held.device} but the stimulus is {stimulus.dtype} on "
-            f"{stimulus.device}; expected the same (convert one of them, for instance with model.to({stimulus.dtype}))."
-        ) from error
-    error.add_note(f"{name} was given a stimulus of shape {tuple(stimulus.shape)}, {stimulus.dtype}, {stimulus.device}")
 
 
 def check(facts: Facts) -> Tensor:

@@ -32,6 +32,9 @@ def two():
 def maps():
     return torch.nn.Sequential(Net(0).conv, torch.nn.Softplus())
 
+def two_channels():
+    return torch.nn.Conv2d(2, 4, 3)
+
 def energy(x):
     return torch.nn.functional.avg_pool2d(x, 2).square() + 0.1 * x[..., ::2, ::2]
 
@@ -127,6 +130,13 @@ def test_step_limit_ends_3_and_resume_goes_on(case, tmp_path, capsys):
     whole = json.loads((tmp_path / "whole" / "result.json").read_text())
     assert resumed["figures"] == whole["figures"]
     assert resumed["iterations"] == whole["iterations"]
+
+
+def test_stimuli_that_are_no_pictures_have_numbers_and_a_summary(tmp_path, capsys):
+    words = ["exciting", "--model", "own_nets.py:two_channels", "--image-shape", "2,8,8", "--channel", "0"]
+    assert run([*words, "--max-iter", "2", "--out", "out"]) in (0, 3)
+    assert "written to out" in capsys.readouterr().out
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"result.json", "result.safetensors"}
 
 
 def test_starts_are_tried_and_counted(tmp_path, capsys):

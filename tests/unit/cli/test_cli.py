@@ -40,6 +40,15 @@ number = 3
 
 def broken(x):
     return x.sum()
+
+def no_model():
+    return "text"
+
+def refuses():
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(100, 3))
+
+def coloured():
+    return torch.nn.Conv2d(3, 4, 3)
 """
 
 
@@ -136,6 +145,36 @@ def test_resume_refuses_what_belongs_to_another_run(tmp_path, capsys):
     assert "image" in capsys.readouterr().err
 
 
+def test_a_folder_holds_one_run(tmp_path, capsys):
+    options = ["--model", "Identity", "--max-iter", "0", "--out", str(tmp_path)]
+    assert metamer(*options, "--seeds", "0-1") == 3
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    capsys.readouterr()
+    assert metamer(*options, "--seed", "0", image="coffee") == 2
+    shown = capsys.readouterr().err
+    assert "holds the results of an earlier run; give another folder, or --resume" in shown
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (["--seed", "7"], "--seed is 7, but the run to resume has 2"),
+        (["--seeds", "2,3"], "--seeds is 2,3, but the run to resume has 2"),
+        (["--solver", "lbfgs"], "--solver is lbfgs, but the run to resume has adam"),
+        (["--initial", "noise"], "--initial is noise, but the run to resume has gaussian"),
+    ],
+)
+def test_resume_refuses_other_options_and_records_those_of_the_run(tmp_path, capsys, changed, message):
+    options = ["--model", "Identity", "--out", str(tmp_path)]
+    assert metamer(*options, "--max-iter", "1", "--seed", "2", "--solver", "adam", "--initial", "gaussian") == 3
+    assert metamer(*options, "--max-iter", "1", "--resume", *changed) == 2
+    assert message in capsys.readouterr().err
+    assert metamer(*options, "--max-iter", "1", "--resume", "--seeds", "2") == 3
+    recorded = json.loads((tmp_path / "result.json").read_text())["options"]
+    assert (recorded["solver"], recorded["initial"], recorded["seeds"]) == ("adam", "gaussian", [2])
+
+
 def test_out_may_be_named_like_the_image(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert metamer("--model", "Identity", "--out", "camera") == 0
@@ -174,13 +213,18 @@ def test_solver_by_name(tmp_path):
         (["camera", "--model", "own_model.py:Blurr"], "there is no 'Blurr' there"),
         (["camera", "--model", "own_model.py:number"], "is a int; expected a model"),
         (["camera", "--model", "own_model.py:broken"], "expected the batch to stay"),
+        (["camera", "--model", "own_model.py:no_model"], "returned a str; expected a function or class that makes"),
+        (["camera", "--model", "own_model.py:refuses"], "Sequential cannot take a stimulus of shape (1, 1, 32, 32)"),
+        (["camera", "--model", "own_model.py:coloured"], "on the command line, give --color"),
         (["camera", "--model", "own_model.py:ready", "--model-option", "a=1"], "already made"),
         (["camera", "--model", "own_model.py:Blur", "--model-option", "size=1"], "cannot be made with size=1"),
         (["camera", "--model", "Gaussian", "--model-option", "std"], "expected key=value"),
         (["camera", "--model", "Gaussian", "--model-option", "std=[1"], "unreadable value"),
         (["camera", "--model", "OnOff", "--device", "nonsense"], "--device is 'nonsense'"),
+        (["camera", "--model", "OnOff", "--device", "meta"], "--device is 'meta', which holds no values"),
         (["camera", "--model", "OnOff", "--dtype", "float16"], "expected float32 or float64"),
         (["camera", "--model", "OnOff", "--solver", "adamm"], "Did you mean adam"),
+        (["camera", "--model", "OnOff", "--solver", "sparseadam"], "--solver is 'sparseadam'; expected lbfgs"),
         (["camera", "--model", "OnOff", "--seeds", "5-2"], "expected distinct whole numbers"),
         (["camera", "--model", "OnOff", "--seeds", "99999999999999999999999"], "whole numbers up to 2**63 - 1"),
         (["camera", "--model", "OnOff", "--seed", "99999999999999999999999"], "--seed"),
@@ -265,6 +309,9 @@ def test_every_option_is_on_record(tmp_path):
         options.items()
     )
     assert {"tolerance", "device", "dtype", "initial", "solver", "model_option"} <= set(options)
-    assert run(["eigendistortions", "camera", "--model", "Gaussian", "--size", "16", "--out", str(tmp_path)]) in (0, 3)
-    options = json.loads((tmp_path / "result.json").read_text())["options"]
+    assert run(["eigendistortions", "camera", "--model", "Gaussian", "--size", "16", "--out", str(tmp_path / "e")]) in (
+        0,
+        3,
+    )
+    options = json.loads((tmp_path / "e" / "result.json").read_text())["options"]
     assert {"k", "method", "ends", "tolerance", "noise", "scale", "seed", "max_iter"} <= set(options)
