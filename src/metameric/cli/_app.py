@@ -37,6 +37,9 @@ _COMMANDS = (
 
 # Options that take several words: ``--metrics ssim mse`` stands for ``--metrics ssim --metrics mse``.
 _LISTS = ("--metrics", "--models", "--targets")
+# Images of the commands that take such options, and the options without a value that these commands take.
+_IMAGES = {"compare": 2, "mad": 1, "principal": 1}
+_FLAGS = ("--json", "--color", "--resume", "--help")
 
 
 def run(arguments: list[str]) -> int:
@@ -65,17 +68,33 @@ def run(arguments: list[str]) -> int:
 
 
 def _one_by_one(arguments: list[str]) -> list[str]:
-    """Repeat the name of an option before each of its words, up to the next option."""
-    found: list[str] = []
-    current = None
-    for word in arguments:
+    """Repeat the name of an option before each of its words, up to the next option.
+
+    Images that were not named elsewhere are the last of its words, as in ``compare --metrics ssim a.png b.png``.
+    """
+    groups: list[list[str]] = [arguments[:1]]  # each begins with an option, the first with the command
+    for word in arguments[1:]:
         if word.startswith("-"):
-            current = word if word in _LISTS else None
-            if current is None:
-                found.append(word)
-        else:
-            found += [word] if current is None else [current, word]
+            groups.append([])
+        groups[-1].append(word)
+    lists = [i for i, group in enumerate(groups) if group and group[0] in _LISTS]
+    others = [group for i, group in enumerate(groups) if i > 0 and i not in lists]
+    elsewhere = sum(max(0, len(group) - 1 - _has_value(group[0])) for group in others)
+    missing = _IMAGES.get(" ".join(arguments[:1]), 0) - elsewhere - (len(groups[0]) - 1)
+    found: list[str] = []
+    for i, group in enumerate(groups):
+        if i not in lists:
+            found += group
+            continue
+        name, *words = group
+        n_images = min(max(missing, 0), max(len(words) - 1, 0)) if i == lists[-1] else 0
+        n_own = len(words) - n_images
+        found += [*(part for word in words[:n_own] for part in (name, word)), *words[n_own:]]
     return found
+
+
+def _has_value(option: str) -> bool:
+    return not (option in _FLAGS or "=" in option or option[1:2].isdigit())
 
 
 def _fail(message: str) -> int:

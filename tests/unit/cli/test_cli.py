@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from metameric._solve._status import Status
-from metameric.cli._app import run
+from metameric.cli._app import _one_by_one, run
 from metameric.cli._outputs import exit_code
 from metameric.data import image
 
@@ -315,3 +315,27 @@ def test_every_option_is_on_record(tmp_path):
     )
     options = json.loads((tmp_path / "e" / "result.json").read_text())["options"]
     assert {"k", "method", "ends", "tolerance", "noise", "scale", "seed", "max_iter"} <= set(options)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("compare a b --metrics ssim mse", "compare a b --metrics ssim --metrics mse"),
+        ("compare --metrics ssim a b", "compare --metrics ssim a b"),
+        ("compare --metrics ssim mse a b --json", "compare --metrics ssim --metrics mse a b --json"),
+        ("compare --json a b --metrics ssim mse", "compare --json a b --metrics ssim --metrics mse"),
+        ("compare --device cpu a --metrics ssim mse b", "compare --device cpu a --metrics ssim --metrics mse b"),
+        ("compare --metrics ssim --metrics mse a b", "compare --metrics ssim --metrics mse a b"),
+        ("compare --metrics ssim", "compare --metrics ssim"),
+        ("mad --metrics ssim mse camera --out o", "mad --metrics ssim --metrics mse camera --out o"),
+        ("mad camera --out=o --metrics ssim mse", "mad camera --out=o --metrics ssim --metrics mse"),
+        ("principal --scale -1 x --models A B", "principal --scale -1 x --models A --models B"),
+        (
+            "controversial --targets 0,1 2,3 --models A B",
+            "controversial --targets 0,1 --targets 2,3 --models A --models B",
+        ),
+        ("", ""),
+    ],
+)
+def test_words_of_an_option_and_images_in_either_order(line, expected):
+    assert _one_by_one(line.split()) == expected.split()
