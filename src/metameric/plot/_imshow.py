@@ -49,7 +49,7 @@ def imshow(
     ax
         Axes to shrink around a single image, instead of a new figure.
     cmap
-        Colour map; by default gray (with NaN in red), blue-white-red for k = 0 (in gray), cyclic for phase.
+        Colour map; by default gray (with NaN in orange), blue-white-red for k = 0 (in gray), cyclic for phase.
     plot_complex
         ``"rectangular"``, ``"polar"`` or ``"logpolar"`` (log(1 + amplitude)): two images for each complex one.
     batch_idx, channel_idx

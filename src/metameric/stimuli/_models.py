@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from metameric._core.errors import InputError, MissingFileError, ModelError, NearestNameError
 from metameric._core.random import same_random_state
-from metameric.stimuli._networks import layer_of, layer_options
+from metameric.stimuli._networks import layer_of, layer_options, parameters_of
 
 # What the built-in models need beyond their own defaults to be of use on an image of this shape.
 BUILT_IN: dict[str, Callable[[tuple[int, ...]], dict[str, Any]]] = {
@@ -130,7 +130,7 @@ def own_attribute(module: Any, attribute: str, name: str) -> Any:
 
 
 def _n_required(function: Callable[..., Any]) -> int:
-    parameters = inspect.signature(function).parameters.values()
+    parameters = parameters_of(function).values()
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return sum(p.default is inspect.Parameter.empty and p.kind in kinds for p in parameters)
 

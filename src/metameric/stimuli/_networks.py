@@ -1,7 +1,7 @@
 """Layers of networks by name: what the options `layer`, `mean` and `std` mean for a model that does not take them."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -28,9 +28,17 @@ class ChannelNormalisation(nn.Module):
         return (x - self.mean) / self.std
 
 
+def parameters_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """Parameters of a function; none of one that is written in C and does not tell."""
+    try:
+        return inspect.signature(function).parameters
+    except ValueError:
+        return {}
+
+
 def layer_options(make: Any, given: dict[str, Any]) -> dict[str, Any]:
     """Take out of the options those of a layer that the model itself has no parameter for."""
-    own = set() if isinstance(make, nn.Module) else set(inspect.signature(make).parameters)
+    own = set() if isinstance(make, nn.Module) else set(parameters_of(make))
     return {key: given.pop(key) for key in OPTIONS if key in given and key not in own}
 
 
