@@ -102,7 +102,7 @@ def blur(x):
 def test_interrupt_writes_what_there_is(tmp_path, capsys):
     (tmp_path / "own.py").write_text(INTERRUPTING)
     out = tmp_path / "out"
-    assert eigendistortions("--model", f"{tmp_path / 'own.py'}:blur", "--out", str(out), size="48") == 3
+    assert eigendistortions("--model", f"{tmp_path / 'own.py'}:blur", "--out", str(out), size="48") == 130
     assert "interrupted" in capsys.readouterr().out
     assert "interrupted" in json.loads((out / "result.json").read_text())["status"][0]
     assert load_file(out / "distortions.safetensors")["distortions"].isfinite().all()
