@@ -17,6 +17,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 demo: $(READY)
+	rm -rf demo
 	$(BIN)/metameric metamer camera --model LuminanceGainControl --size 256 --seed 0 --out demo
 
 test: $(READY)
