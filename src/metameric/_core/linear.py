@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Generic, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 from metameric._core.functions import Function, owned
@@ -15,6 +15,15 @@ try:
     from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack as _leave_transforms
 except ImportError:  # a private name: without it constants are recomputed inside transforms, never wrong
     _leave_transforms = nullcontext
+
+_leave_modes: Callable[[], AbstractContextManager[Any]]
+try:
+    from torch.utils._python_dispatch import _disable_current_modes as _leave_modes
+except ImportError:  # likewise private
+    _leave_modes = nullcontext
+
+FEW = 16
+"""Numbers of a tensor up to which comparing them costs next to nothing."""
 
 Map = Callable[..., Any]
 T = TypeVar("T")
@@ -77,35 +86,46 @@ def is_constant(tensor: Tensor) -> bool:
 
 @contextmanager
 def constants() -> Iterator[None]:
-    """Make plain tensors that outlive the block: no graph, no inference mode, no enclosing function transform.
+    """Make plain tensors that outlive the block: no graph, no inference mode, no enclosing transform or tracing.
 
-    Inside `torch.func.jvp` or `vjp` even ``torch.ones(1)`` belongs to the transform and dies with it.
+    Inside `torch.func.jvp` or `vjp` even ``torch.ones(1)`` belongs to the transform and dies with it; inside
+    `torch.export` it is a tensor without values.
     """
-    with _leave_transforms(), torch.inference_mode(False), torch.no_grad():
+    with _leave_transforms(), _leave_modes(), torch.inference_mode(False), torch.no_grad():
         yield
 
 
 def can_keep(source: Tensor) -> bool:
-    """Tell whether what is computed from a tensor may outlive the call: it is constant, and its changes are counted."""
-    return is_constant(source) and not source.is_inference()
+    """Tell whether what is computed from a tensor may outlive the call: constant numbers whose changes are counted."""
+    return type(source) in (Tensor, nn.Parameter) and is_constant(source) and not source.is_inference()
+
+
+def _state(source: Tensor) -> tuple[Any, ...]:
+    """What tells a tensor from itself before a change; of a few numbers on the host also the numbers.
+
+    PyTorch does not count changes by way of ``.data``.
+    """
+    place = source.untyped_storage().data_ptr(), source.storage_offset(), source.stride()
+    numbers = source.tolist() if source.numel() <= FEW and source.device.type == "cpu" else None
+    return source._version, source.dtype, source.device, place, numbers
 
 
 class Kept(Generic[T]):
-    """What was computed from tensors, kept until one of them changes, is moved or is replaced.
+    """What was computed from tensors and settings, kept until one of them changes, is moved or is replaced.
 
     Nothing is kept while a source is differentiated. Copies and pickles of the owner start empty.
     """
 
     def __init__(self) -> None:
         self._sources: tuple[Tensor, ...] = ()
-        self._state: list[tuple[Any, ...]] = []
+        self._state: tuple[Any, ...] = ()
         self._value: T | None = None
 
-    def get(self, sources: Sequence[Tensor], compute: Callable[[], T]) -> T:
-        """Return `compute()`, from memory if the sources are what they were."""
+    def get(self, sources: Sequence[Tensor], compute: Callable[[], T], settings: Any = None) -> T:
+        """Return `compute()`, from memory if sources and settings are what they were."""
         if not all(can_keep(s) for s in sources):
             return compute()
-        state = [(s._version, s.dtype, s.device, s.untyped_storage().data_ptr()) for s in sources]
+        state = settings, [_state(s) for s in sources]
         same = len(sources) == len(self._sources) and all(a is b for a, b in zip(sources, self._sources, strict=True))
         if self._value is None or not same or state != self._state:
             with constants():

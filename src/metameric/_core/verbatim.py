@@ -5,12 +5,13 @@ metric or a solver's step loses more than it gains, and filters of another preci
 `torch.compile` would follow operations whose gradients are written out into PyTorch's own code, where it gives up.
 """
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any, TypeVar, cast
 
 import torch
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,8 +28,25 @@ def _is_lowered(device: str) -> bool:
         return False
 
 
-# A private name, asked at every call: without it calls are slower, never wrong.
+# Private names, asked at every call. Without the first calls are slower, never wrong; without the second, tensors that
+# only pretend to have values, as those of `torch.export` do, may be refused beside constants of ours.
 _are_some: Callable[[], bool] = getattr(torch._C, "_is_any_autocast_enabled", lambda: True)
+_modes: Callable[[], int] = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 0)
+
+
+@contextmanager
+def _beside_constants() -> Iterator[None]:
+    """Let tensors without values meet constants, which are kept for later calls and have theirs."""
+    strict = [
+        mode for mode in _get_current_dispatch_mode_stack() if getattr(mode, "allow_non_fake_inputs", True) is False
+    ]
+    for mode in strict:
+        mode.allow_non_fake_inputs = True
+    try:
+        yield
+    finally:
+        for mode in strict:
+            mode.allow_non_fake_inputs = False
 
 
 def as_written(function: F) -> F:
@@ -36,9 +54,11 @@ def as_written(function: F) -> F:
 
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
-        if not _are_some():
+        if not (_are_some() or _modes()):
             return function(*args, **kwargs)
         with ExitStack() as stack:
+            if _modes():
+                stack.enter_context(_beside_constants())
             for device in lowered():
                 stack.enter_context(torch.autocast(device, enabled=False))
             return function(*args, **kwargs)

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from metameric._core.errors import InputError
-from metameric._core.linear import constants, is_constant, linear_map
+from metameric._core.linear import can_keep, constants, is_constant, linear_map
 from metameric._core.none import are_none, of_none
 from metameric._core.types import Images
 from metameric._core.verbatim import as_written
@@ -173,7 +173,7 @@ _spectra = WeakIdKeyDictionary()
 
 def _kept_spectra(kernel: Tensor, plan: _Plan) -> tuple[Tensor, Tensor]:
     """Return the spectrum and its conjugate, the adjoint's."""
-    if kernel.is_inference():
+    if not can_keep(kernel):
         return _with_conjugate(_spectrum(kernel, plan))
     # Only the owner of the storage lives as long as the filter does; `_base` is that owner for a view.
     owner = kernel if kernel._base is None else kernel._base

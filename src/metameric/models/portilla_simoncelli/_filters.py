@@ -14,6 +14,7 @@ import torch
 from numpy import ndarray
 from torch import Tensor, fft
 
+from metameric._core.linear import constants
 from metameric.models.portilla_simoncelli._transform import highpass_amplitude, low_amplitude
 from metameric.process.steerable._design import Design, halved
 from metameric.process.steerable._masks import Profiles
@@ -43,7 +44,7 @@ class HalfFilters:
         """One of the masks in the precision and on the device of real numbers."""
         key = (kind, scale, like.dtype, like.device)
         if key not in self._masks:
-            with torch.inference_mode(False):
+            with constants():
                 mask = self._built(kind, scale).swapaxes(-1, -2).repeat(2, -1)
                 self._masks[key] = torch.as_tensor(mask, device=like.device, dtype=like.dtype)
         return self._masks[key]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from metameric._core.errors import InputError
+from metameric._core.linear import constants
 
 Scale = int | Literal["pixel_statistics", "residual_highpass", "residual_lowpass"]
 Representation = OrderedDict[str, Tensor]
@@ -67,7 +68,7 @@ class Layout:
 
     def _cached(self, key: Any, build: Any, device: torch.device) -> Tensor:
         if key not in self._indices:
-            with torch.inference_mode(False):
+            with constants():
                 self._indices[key] = torch.as_tensor(build(), device=device)
         return self._indices[key]
 

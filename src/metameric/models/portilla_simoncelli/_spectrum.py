@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, fft
 
+from metameric._core.linear import constants
+
 
 def without_mean(image: Tensor) -> Tensor:
     """Half spectrum per pixel, zero at zero frequency."""
@@ -52,16 +54,16 @@ def lag_matrices(
     rows: int, columns: int, width: int, dtype: torch.dtype, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """Matrices L, R such that L P R holds the cosine and the sine products of the central lags of a half spectrum P."""
-    lags = torch.arange(width, dtype=torch.float64) - width // 2
-    down = 2 * pi / rows * torch.outer(lags, torch.arange(rows))
-    across = 2 * pi / columns * torch.outer(torch.arange(columns // 2 + 1), lags)
-    times = torch.full((columns // 2 + 1, 1), 2.0, dtype=torch.float64)
-    times[0] = 1
-    if columns % 2 == 0:
-        times[-1] = 1
-    left = torch.cat([down.cos(), down.sin()])
-    right = times * torch.cat([across.cos(), across.sin()], dim=1)
-    with torch.inference_mode(False):
+    with constants():
+        lags = torch.arange(width, dtype=torch.float64) - width // 2
+        down = 2 * pi / rows * torch.outer(lags, torch.arange(rows))
+        across = 2 * pi / columns * torch.outer(torch.arange(columns // 2 + 1), lags)
+        times = torch.full((columns // 2 + 1, 1), 2.0, dtype=torch.float64)
+        times[0] = 1
+        if columns % 2 == 0:
+            times[-1] = 1
+        left = torch.cat([down.cos(), down.sin()])
+        right = times * torch.cat([across.cos(), across.sin()], dim=1)
         return left.to(device=device, dtype=dtype), right.to(device=device, dtype=dtype)
 
 
@@ -92,7 +94,7 @@ def half_lag_matrices(
     which are subtracted, into one row.
     """
     left, right = lag_matrices(rows, columns, width, dtype, device)
-    with torch.inference_mode(False):
+    with constants():
         across = torch.stack([right[:, width // 2 : width], right[:, width + width // 2 :]], -1).flatten(1)
         down = torch.cat([left[:width], -left[width:]], 1).repeat_interleave(2, 1)
         back = across * once_columns(columns, dtype, device)[:, None]
@@ -102,7 +104,7 @@ def half_lag_matrices(
 @lru_cache(maxsize=128)
 def once_columns(columns: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Weights that undo how irfft2 counts inner columns twice, for their mirror images, and outer ones once."""
-    with torch.inference_mode(False):
+    with constants():
         weights = torch.ones(columns // 2 + 1, dtype=dtype, device=device)
         weights[0] = 2
         if columns % 2 == 0:

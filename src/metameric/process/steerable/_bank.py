@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from metameric._core.functions import Function, owned
+from metameric._core.linear import constants
 from metameric._core.memory import empty
 from metameric._core.replay import Replays, replayed
 from metameric.process.steerable import _direct, _passes
@@ -72,14 +73,12 @@ class FilterBank:
         key = (name, like.real.dtype, like.device, form)
         if key not in self._masks:
             group = self.groups[name]
-            # A mask first needed under inference mode must serve a later backward pass too.
-            with torch.inference_mode(False):
+            with constants():
                 mask = torch.as_tensor(group.mask())
                 mask = _parted(mask, group) if group.kind == "pair" else mask
                 self._signs[name] = _sign(mask)
                 mask = mask.mT if form == "passes" else mask.conj() if form == "conjugate" else mask
-                # Complex even where real: products of complex with real numbers are many times slower.
-                self._masks[key] = empty(mask.shape, like, like.real.dtype.to_complex()).copy_(mask)
+                self._masks[key] = _copied(mask, like)
         return self._masks[key]
 
     def conjugate_mask(self, name: Hashable, like: Tensor) -> tuple[Tensor, int]:
@@ -141,6 +140,12 @@ class FilterBank:
             return parts[0].real.new_empty(*lead, *self.image_shape)
         image = _direct.synthesise(parts, groups, conjugates, factors, self.image_shape)
         return owned(image.reshape(*lead, *self.image_shape))
+
+
+def _copied(mask: Tensor, like: Tensor) -> Tensor:
+    """Masks as complex numbers, even where real: products of complex with real numbers are many times slower."""
+    plain = torch.empty(0, device=like.device)
+    return empty(mask.shape, plain, like.real.dtype.to_complex()).copy_(mask)
 
 
 def _none(image: Tensor, group: Filters) -> Tensor:
