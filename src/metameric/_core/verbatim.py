@@ -11,7 +11,7 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 import torch
-from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
+from torch.utils import _python_dispatch
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,9 +37,8 @@ _modes: Callable[[], int] = getattr(torch._C, "_len_torch_dispatch_stack", lambd
 @contextmanager
 def _beside_constants() -> Iterator[None]:
     """Let tensors without values meet constants, which are kept for later calls and have theirs."""
-    strict = [
-        mode for mode in _get_current_dispatch_mode_stack() if getattr(mode, "allow_non_fake_inputs", True) is False
-    ]
+    active: list[Any] = list(getattr(_python_dispatch, "_get_current_dispatch_mode_stack", list)())
+    strict = [mode for mode in active if getattr(mode, "allow_non_fake_inputs", True) is False]
     for mode in strict:
         mode.allow_non_fake_inputs = True
     try:
