@@ -19,7 +19,7 @@ from metameric._solve._sphere import ContrastSphere, FixedPixels
 from metameric._solve._stop import Flat, Halving, Stop
 from metameric._solve._together import Intersection
 from metameric._synthesis._kicked import Kicked
-from metameric._synthesis._result import SynthesisResult
+from metameric._synthesis._result import SynthesisResult, uninterrupted
 from metameric.validate._probe import check, probe
 
 TRIAL = 5
@@ -161,7 +161,7 @@ class MostExcitingInput(Kicked):
         several = MostExcitingInput(**{**settings, **placed, "data": data, "precondition": None})
         several.setup(seed=[seed + STARTS_APART * i for seed in seeds for i in range(n)])
         halving = Halving(n, TRIAL)
-        several.synthesize(halving.most_iterations(), stop=halving, progress=False)
+        uninterrupted(several.synthesize(halving.most_iterations(), stop=halving, progress=False))
         found = several._run
         if found is None:
             raise StateError("the trials of several starts have no result.")

@@ -90,3 +90,10 @@ class SynthesisResult:
             "seconds": self.trace.seconds[-1] if self.trace.seconds else 0.0,
             "config": dict(self.config),
         }
+
+
+def uninterrupted(result: SynthesisResult) -> SynthesisResult:
+    """Return the result of a synthesis within another one, and pass on that it was interrupted: half is not enough."""
+    if Status.INTERRUPTED in result.status:
+        raise KeyboardInterrupt
+    return result
