@@ -72,6 +72,8 @@ def write_in_place(x):
         (lambda x: x + torch.rand(()), ValueError, "two different responses to the same stimulus"),
         (write_in_place, ValueError, "changes its input in place"),
         (Calls(lambda x: x, drop=nn.Dropout()), ValueError, "training mode, in which drop make"),
+        (nn.ReLU(inplace=True), ValueError, "in place; let it work on a copy .* inplace=False"),
+        (lambda x: x.clamp_(0, 1), ValueError, "in place"),
         (nn.BatchNorm2d(1), ValueError, r"training mode, in which BatchNorm2d .* call model.eval\(\)"),
     ],
 )
@@ -204,3 +206,10 @@ def test_an_error_of_the_model_itself_says_what_it_was_given():
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied") as caught:
         validate_model(nn.Linear(8, 2), image_shape=(1, 9))
     assert caught.value.__notes__ == ["Linear was given a stimulus of shape (1, 9), torch.float32, cpu"]
+
+
+def test_a_model_in_training_is_refused_before_it_changes():
+    model = nn.BatchNorm2d(1)
+    with pytest.raises(ValueError, match="training mode"):
+        validate_model(model)
+    assert int(model.num_batches_tracked) == 0
