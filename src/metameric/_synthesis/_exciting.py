@@ -244,6 +244,11 @@ def contrast_constraint(
                 f"no stimulus within [{low:g}, {high:g}] has mean {mean:g} and standard deviation {std:g}; expected at "
                 f"most {max(0.0, (mean - low) * (high - mean)) ** 0.5:.3g} for that mean."
             )
+        if std is not None and not std <= (high - low) / 2:
+            raise InputError(
+                f"no stimulus within [{low:g}, {high:g}] has standard deviation {std:g}; expected at most "
+                f"{(high - low) / 2:.3g}."
+            )
         members.append(Box(low, high))
     if mask is not None:
         members.append(FixedPixels(~mask.bool(), 0.0 if mean is None else mean))
