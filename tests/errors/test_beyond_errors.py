@@ -45,6 +45,10 @@ CASES = {
     "response": (lambda: mm.MostExcitingInput(blur(), SHAPE), "expected \\(1,\\), one value"),
     "std": (lambda: mm.MostExcitingInput(mean, SHAPE, std=-1.0), "std is -1.0"),
     "range": (lambda: mm.MostExcitingInput(mean, SHAPE, allowed_range=(1.0, 0.0)), "expected \\(low, high\\)"),
+    "contrast alone": (
+        lambda: mm.MostExcitingInput(mean, SHAPE, mean=None, std=0.6, allowed_range=(0.0, 1.0)),
+        "no stimulus within .* expected at most 0.5",
+    ),
     "contrast": (lambda: mm.MostExcitingInput(mean, SHAPE, std=0.6, allowed_range=(0.0, 1.0)), "no stimulus within"),
     "against": (lambda: mm.UnitResponse(blur(), 0, "all"), "against is 'all'"),
     "against-unit": (lambda: mm.UnitResponse(blur(), (0, 1, 1), "others"), "compares channels"),

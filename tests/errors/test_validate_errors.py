@@ -73,6 +73,8 @@ def write_in_place(x):
         (lambda x: x + torch.rand(()), ValueError, "two different responses to the same stimulus"),
         (write_in_place, ValueError, "changes its input in place"),
         (Calls(lambda x: x, drop=nn.Dropout()), ValueError, "training mode, in which drop make"),
+        (nn.ReLU(inplace=True), ValueError, "in place; let it work on a copy .* inplace=False"),
+        (lambda x: x.clamp_(0, 1), ValueError, "in place"),
         (nn.BatchNorm2d(1), ValueError, r"training mode, in which BatchNorm2d .* call model.eval\(\)"),
     ],
 )
@@ -245,3 +247,10 @@ def test_interrupts_and_lack_of_memory_stay_what_they_are(error):
     with pytest.raises(type(error)) as caught:
         validate_model(model)
     assert caught.value is error
+
+
+def test_a_model_in_training_is_refused_before_it_changes():
+    model = nn.BatchNorm2d(1)
+    with pytest.raises(ValueError, match="training mode"):
+        validate_model(model)
+    assert int(model.num_batches_tracked) == 0

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from metameric._core.tensors import spread
 from metameric._objective._terms import Control
+from metameric._solve._status import Status
+from metameric._solve._stop import Stop
 from metameric._solve._trace import Trace
 
 
@@ -39,6 +41,9 @@ class Multipliers:
     budget
         Iterations after which, or earlier if all constraints hold, only the violations count any more (the control
         `repair`), so that the constraints hold in the end. None never gives up what is sought.
+    most
+        Weight beyond which rounding would drown what is sought: a problem whose constraints do not hold by then has no
+        solution near by, and `Exhausted` ends it.
     """
 
     n_members: int
@@ -51,6 +56,7 @@ class Multipliers:
     slack: float = 1.0
     patience: int | None = None
     budget: int | None = None
+    most: float = 1e7
 
     def start(self, n_problems: int, device: torch.device) -> Control:
         """Begin without multipliers."""
@@ -79,7 +85,7 @@ class Multipliers:
         # What counts is also how far a constraint that pulls is from being just met.
         violation = torch.maximum(excess, -control["multiplier"] / spread(weight, excess)).abs().amax(1)
         slow = violation > 0.25 * control["violation"]
-        larger = torch.where(slow & (violation > self.tolerance), self.growth * weight, weight)
+        larger = torch.where(slow & (violation > self.tolerance), self.growth * weight, weight).clamp(max=self.most)
         # The violations that count alone in the end are those of the requirements themselves.
         slack = torch.ones_like(larger) if spent else (control["slack"] / 3).clamp(min=1)
         # g is in units of the square of what is required: the same pull needs smaller multipliers for tighter ones.
@@ -92,8 +98,20 @@ class Multipliers:
 
     def finished(self, control: Control) -> Tensor:
         """Return where all constraints hold, or only they count."""
-        return self._hold(control) if self.budget is None else control["repair"] == 1
+        hopeless = control["weight"] >= self.most
+        return self._hold(control) | hopeless if self.budget is None else control["repair"] == 1
 
     def _hold(self, control: Control) -> Tensor:
         settled = control["fraction"] <= self.finest
         return (control["violation"] <= self.tolerance) & (control["slack"] == 1) & settled
+
+
+@dataclass(frozen=True)
+class Exhausted(Stop):
+    """Ended, but not converged: the weight of the constraints has reached its `most`, and they still do not hold."""
+
+    most: float
+
+    def __call__(self, trace: Trace) -> Tensor:
+        """Return a status code per problem."""
+        return (trace.last("weight") >= self.most).long() * Status.STALLED.code

@@ -46,6 +46,10 @@ class Trace:
             return torch.ones_like(self.last("total"), dtype=torch.bool)
         return self.last("changes") == self.last("changes", window)
 
+    def copy(self) -> "Trace":
+        """Return a record that does not go on with the run."""
+        return Trace({name: list(values) for name, values in self.columns.items()}, list(self.seconds))
+
     def append(self, values: Mapping[str, Tensor], seconds: float) -> None:
         """Add a point; columns that others fill in later are NaN there until they do."""
         for name in self.columns.keys() - values.keys():

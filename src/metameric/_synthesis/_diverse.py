@@ -10,12 +10,12 @@ from torch import Tensor
 from metameric._core.counts import count
 from metameric._core.errors import InputError
 from metameric._core.random import problem_seeds, uniform
-from metameric._core.tensors import norm, rows
+from metameric._core.tensors import norm, rows, spread
 from metameric._core.types import Number
 from metameric._objective._diverse import Diverse, Weaker, pairwise_distances
 from metameric._objective._jacobian import flatten_response
 from metameric._solve._constraint import Constraint
-from metameric._solve._multipliers import Multipliers
+from metameric._solve._multipliers import Exhausted, Multipliers
 from metameric._solve._schedule import Schedule
 from metameric._solve._solver import Solver
 from metameric._solve._status import Status
@@ -23,8 +23,11 @@ from metameric._solve._stop import Plateau, Stationary, Stop
 from metameric._solve._together import PerMember
 from metameric._synthesis._exciting import MostExcitingInput, contrast_constraint
 from metameric._synthesis._panels import SetSynthesis
+from metameric._synthesis._result import uninterrupted
 from metameric.validate._stimulus import validate_input
 
+HALVINGS, POOR = 10, 1e-3
+"""How often members in poorer maxima are brought nearer to the best, and by how much they then fall short, at least."""
 MEMBERS_APART = 1_000_003
 """Between the seeds of two sets: those of their members do not overlap."""
 
@@ -94,7 +97,8 @@ class DiverseSynthesis(SetSynthesis):
     def _stop(self, window: int) -> Stop:
         # What is left of a distance is the square of what is left of its gradient: sets need a finer rule than images.
         finest = max(1e-5, 1e3 * torch.finfo(self._blank.dtype).eps)
-        return Stationary(finest) | Plateau(1e-7, window, status=Status.CONVERGED)
+        settled = Stationary(finest) | Plateau(1e-7, window, status=Status.CONVERGED)
+        return Exhausted(Multipliers.most) | settled
 
     @torch.no_grad()
     def _distances_of(self, sets: Tensor) -> Tensor:
@@ -128,8 +132,9 @@ class DiverseSynthesis(SetSynthesis):
 class DiverseExcitingInputs(DiverseSynthesis):
     """Find `n` stimuli that all excite a unit nearly as much as can be, as far apart as possible (Cadena et al. 2018).
 
-    First the most exciting input is found from each of `n` noise images; the best response counts. Then the distance
-    between them is maximised while each keeps `fraction` of that response, by an augmented Lagrangian.
+    First the most exciting input is found from each of `n` noise images; the best response counts, and those in far
+    poorer maxima are brought near it. Then the distance between them is maximised while each keeps `fraction` of that
+    response, by an augmented Lagrangian.
 
     Parameters
     ----------
@@ -138,7 +143,8 @@ class DiverseExcitingInputs(DiverseSynthesis):
     n
         Stimuli in a set.
     fraction
-        Of the response of the most exciting input, for each stimulus.
+        Of the response of the most exciting input, for each stimulus; where that is negative, each may fall short of it
+        by ``1 - fraction`` of its size.
     measure
         ``"mean"`` or ``"min"`` of the distances.
     embed
@@ -154,7 +160,7 @@ class DiverseExcitingInputs(DiverseSynthesis):
     True
     """
 
-    _stored = (*DiverseSynthesis._stored, "_best")
+    _stored = (*DiverseSynthesis._stored, "_best", "_scale")
 
     def __init__(
         self,
@@ -179,6 +185,7 @@ class DiverseExcitingInputs(DiverseSynthesis):
         super().__init__(response, (batch, n, *shape), constraint=PerMember(self._single), dtype=dtype, device=device)
         self._response, self._fraction = response, fraction
         self._best: Tensor | None = None
+        self._scale: Tensor | None = None
         self._begin(embed, measure)
         self._mei((1, *shape))
 
@@ -190,26 +197,47 @@ class DiverseExcitingInputs(DiverseSynthesis):
         start = self._noise(image)
         mei = self._mei(start.shape)
         mei.setup(start)
-        responses = mei.synthesize(progress=False).figures["response"].reshape(-1, self._blank.shape[1])
-        self._best = responses.amax(1)
-        return mei.stimulus.reshape(-1, *self._blank.shape[1:])
+        figures = uninterrupted(mei.synthesize(progress=False)).figures
+        first, last = (figures[name].reshape(-1, self._blank.shape[1]) for name in ("initial_response", "response"))
+        self._best = last.amax(1)
+        # A best response of next to nothing is no unit for others.
+        scale = torch.maximum(self._best.abs(), 0.1 * (self._best - first.amin(1)))
+        self._scale = torch.where(scale > 0, scale, 1)
+        return self._raised(mei.stimulus.reshape(-1, *self._blank.shape[1:]), last)
+
+    @torch.no_grad()
+    def _raised(self, members: Tensor, responses: Tensor) -> Tensor:
+        """Bring members from poorer maxima, from which no path leads up, halfway to the best one, and again."""
+        best = members[torch.arange(len(members), device=members.device), responses.argmax(1)].unsqueeze(1)
+        data = {name: value.unsqueeze(1) for name, value in self._excess()[1].items()}
+        for _ in range(HALVINGS):
+            poor = (data["least"] - responses) / data["unit"] > POOR
+            if not bool(poor.any()):
+                break
+            flat = members.flatten(0, 1)
+            halfway = self._single.move(((members + best) / 2).flatten(0, 1), torch.zeros_like(flat))
+            members = torch.where(spread(poor.flatten(), flat), halfway, flat).reshape(members.shape)
+            responses = self._response(members.flatten(0, 1)).reshape(responses.shape)
+        return members
 
     def _excess(self) -> tuple[Callable[..., Tensor], dict[str, Tensor]]:
         best = self._blank.new_zeros(1) if self._best is None else self._best
-        return Weaker(self._response), {"least": self._fraction * best, "unit": best.abs()}
+        unit = best.abs() if self._scale is None else self._scale
+        return Weaker(self._response), {"least": best - (1 - self._fraction) * best.abs(), "unit": unit}
 
     @torch.no_grad()
     def _responses(self) -> Tensor:
         return self._response(self._stimulus.flatten(0, 1)).reshape(self._stimulus.shape[:2])
 
     def _figures(self) -> tuple[dict[str, Tensor], dict[str, str]]:
-        best = self._excess()[1]["unit"]
-        figures = {"best_response": best, "weakest_of_best": self._responses().amin(1) / best}
+        best = self._blank.new_zeros(1) if self._best is None else self._best
+        short = (best - self._responses().amin(1)) / best.abs().clamp(min=torch.finfo(best.dtype).tiny)
+        figures = {"best_response": best, "weakest_of_best": 1 - short}
         quality, meaning = self._quality()
         return {**figures, **self._spread_figures(), **quality}, {
             "best_response": "of the most exciting input",
-            "weakest_of_best": "response of the weakest member over that",
-            "independent_distance": "mean distance of the most exciting inputs from as many seeds",
+            "weakest_of_best": "response of the weakest member over that; 1 less the fraction that it falls short",
+            "independent_distance": "mean distance of the most exciting inputs from as many seeds, where all are good",
             **meaning,
         }
 

@@ -21,7 +21,7 @@ from metameric._solve._stop import Below, Plateau, Stop
 from metameric._solve._together import PerMember
 from metameric._synthesis._diverse import MEMBERS_APART, DiverseSynthesis, check_n
 from metameric._synthesis._metamer import Metamer
-from metameric._synthesis._result import SynthesisResult
+from metameric._synthesis._result import SynthesisResult, uninterrupted
 
 WIDE = 0.1
 """The tolerance while a set begins to spread, if it is to be narrower in the end."""
@@ -93,11 +93,12 @@ class DiverseMetamers(DiverseSynthesis):
 
     def _encoded(self, image: Tensor | None, seeds: Sequence[int]) -> Tensor:
         n = self._blank.shape[1]
-        self._image = self._image.expand(len(seeds), *self._image.shape[1:])
-        single = Metamer(self._image.repeat_interleave(n, 0), self._model, penalty_lambda=0.0)
+        image_of_each = self._image.expand(len(seeds), *self._image.shape[1:])
+        single = Metamer(image_of_each.repeat_interleave(n, 0), self._model, penalty_lambda=0.0)
         of_members = [s for seed in seeds for s in problem_seeds(MEMBERS_APART * seed, n)]
         single.setup(None if image is None else self._noise(image), seed=of_members, constraint=self._single)
-        single.synthesize(tolerance=self._tolerance, progress=False)
+        uninterrupted(single.synthesize(tolerance=self._tolerance, progress=False))
+        self._image = image_of_each
         return single.metamer.reshape(-1, *self._blank.shape[1:])
 
     def synthesize(

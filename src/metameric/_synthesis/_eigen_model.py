@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,11 +19,12 @@ from metameric.validate._probe import check, probe
 def check_model(model: Callable[..., Any], image: Tensor) -> None:
     """Refuse models whose response is of no use; unlike other syntheses, this one takes several tensors."""
     facts = probe(model, image)
-    if isinstance(facts.response, Tensor):
-        check(facts)
-        return
-    if not bool(torch.isfinite(flatten_response(facts.response)).all()):
-        raise ModelError(f"{facts.name} returned NaN or infinity for this stimulus; expected finite values.")
+    if not isinstance(facts.response, Tensor):
+        if not bool(torch.isfinite(flatten_response(facts.response)).all()):
+            raise ModelError(f"{facts.name} returned NaN or infinity for this stimulus; expected finite values.")
+        # Several tensors are judged as the one that they are put together to.
+        facts = replace(probe(lambda x: flatten_response(model(x)), image), name=facts.name)
+    check(facts)
 
 
 def posed(image: Tensor, model: Callable[..., Any], noise: Any, mask: Tensor | None, weight: Tensor | None) -> Problem:

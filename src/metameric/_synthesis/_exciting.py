@@ -19,7 +19,7 @@ from metameric._solve._sphere import ContrastSphere, FixedPixels
 from metameric._solve._stop import Flat, Halving, Stop
 from metameric._solve._together import Intersection
 from metameric._synthesis._kicked import Kicked
-from metameric._synthesis._result import SynthesisResult
+from metameric._synthesis._result import SynthesisResult, uninterrupted
 from metameric.validate._probe import check, probe
 
 TRIAL = 5
@@ -161,7 +161,7 @@ class MostExcitingInput(Kicked):
         several = MostExcitingInput(**{**settings, **placed, "data": data, "precondition": None})
         several.setup(seed=[seed + STARTS_APART * i for seed in seeds for i in range(n)])
         halving = Halving(n, TRIAL)
-        several.synthesize(halving.most_iterations(), stop=halving, progress=False)
+        uninterrupted(several.synthesize(halving.most_iterations(), stop=halving, progress=False))
         found = several._run
         if found is None:
             raise StateError("the trials of several starts have no result.")
@@ -243,6 +243,11 @@ def contrast_constraint(
             raise InputError(
                 f"no stimulus within [{low:g}, {high:g}] has mean {mean:g} and standard deviation {std:g}; expected at "
                 f"most {max(0.0, (mean - low) * (high - mean)) ** 0.5:.3g} for that mean."
+            )
+        if std is not None and not std <= (high - low) / 2:
+            raise InputError(
+                f"no stimulus within [{low:g}, {high:g}] has standard deviation {std:g}; expected at most "
+                f"{(high - low) / 2:.3g}."
             )
         members.append(Box(low, high))
     if mask is not None:

@@ -96,7 +96,7 @@ class Geodesic(SetSynthesis):
             raise InputError("image_a and image_b are equal; expected two different stimuli.")
         check(probe(model, image_a))
         if coarse_to_fine == "time and scale":
-            validate_coarse_to_fine(model, image_a.shape, image_a.device)
+            validate_coarse_to_fine(model, image_a.shape, image_a.device, image_dtype=image_a.dtype)
         if penalty_function is not None:
             validate_penalty(penalty_function, image_a.shape, image_a.dtype, image_a.device)
         shape = (image_a.shape[0], n_steps - 1, *image_a.shape[1:])
@@ -117,7 +117,7 @@ class Geodesic(SetSynthesis):
         *,
         initial_noise: Number = 0.0,
         solver: Solver | None = None,
-        seed: int | Sequence[int] | None = 0,
+        seed: int | Sequence[int] | None = None,
     ) -> None:
         """Choose start and solver. May be called once, before `synthesize`, which calls it if you did not.
 
@@ -130,9 +130,10 @@ class Geodesic(SetSynthesis):
         initial_noise
             Add a Brownian bridge to the start whose standard deviation is this half-way.
         seed
-            Of that noise.
+            Of that noise, 0 by default.
         """
         self._initial_noise = initial_noise
+        seed = 0 if seed is None and self._start is None else seed
         super().setup(
             initial_sequence, optimizer, optimizer_kwargs, scheduler, scheduler_kwargs, solver=solver, seed=seed
         )

@@ -135,6 +135,7 @@ class Metamer(Penalised):
             self._image = self._image.expand(self._start.shape[0], *self._image.shape[1:])
             repeats = (self._start.shape[0], *(-1,) * (self._target_representation.ndim - 1))
             self._target_representation = self._target_representation.expand(repeats)
+            self._unrelated = None
 
     def synthesize(
         self,
@@ -192,7 +193,7 @@ class Metamer(Penalised):
             return (self.unrelated_error / 100).clamp(max=1e-3)
         if not tolerance >= 0:
             raise InputError(f"tolerance is {tolerance}; expected 0 or more.")
-        return torch.full_like(self._target_representation.flatten(1)[:, 0], float(tolerance))
+        return self._image.real.new_full((len(self._target_representation),), float(tolerance))
 
     # Parts of the problem -------------------------------------------------------------------------------------------
 

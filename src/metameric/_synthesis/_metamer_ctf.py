@@ -55,7 +55,7 @@ class MetamerCTF(Metamer):
         if coarse_to_fine not in ("together", "separate"):
             raise InputError(f"coarse_to_fine is {coarse_to_fine!r}; expected 'together' or 'separate'.")
         super().__init__(image, model, loss_function, penalty_function, penalty_lambda)
-        validate_coarse_to_fine(model, image.shape, image.device)
+        validate_coarse_to_fine(model, image.shape, image.device, image_dtype=image.dtype)
         self._coarse_to_fine = coarse_to_fine
         scales = list(model.scales)  # type: ignore[attr-defined]
         steps = [scales[: i + 1] for i in range(len(scales))] if coarse_to_fine == "together" else [[s] for s in scales]

@@ -48,6 +48,8 @@ def moved(value: Any, *args: Any, **kwargs: Any) -> Any:
         isinstance(value, Tensor) and (value.is_floating_point() or value.is_complex())
     ):
         return value.to(*args, **kwargs)
+    if isinstance(value, Tensor):
+        return value.to(device=torch._C._nn._parse_to(*args, **kwargs)[0])
     if type(value) in (list, tuple):
         return type(value)(moved(item, *args, **kwargs) for item in value)
     if type(value) is dict:

@@ -109,7 +109,7 @@ class PrincipalDistortions(SetSynthesis):
         *,
         n_restarts: int | None = None,
         solver: Solver | None = None,
-        seed: int | Sequence[int] | None = 0,
+        seed: int | Sequence[int] | None = None,
     ) -> None:
         """Choose starts and solver. May be called once, before `synthesize`, which calls it if you did not.
 
@@ -123,10 +123,11 @@ class PrincipalDistortions(SetSynthesis):
             Random starts: four by default for more than two models; the optimum of each two of them is a start as well.
             Two models have no local optima: there, random pairs (two by default) only span where the search begins.
         seed
-            Of the first random start; the others use ``seed + 1``, ...
+            Of the first random start, 0 by default; the others use ``seed + 1``, ...
         """
         if n_restarts is None:
             n_restarts = 2 if len(self._models) == 2 else 4
+        seed = 0 if seed is None and self._start is None else seed
         if self._start is None and initial_distortions is None and (first := whole(seed)) is not None:
             seed = [first + i for i in range(n_restarts)]
         super().setup(

@@ -55,11 +55,11 @@ class Recorded:
         figures, meaning = self._figures()
         return SynthesisResult(
             method=type(self).__name__,
-            stimulus=self._stimulus,
+            stimulus=self._stimulus.clone(),
             status=self._run.status,
             figures=figures,
             meaning=meaning,
-            trace=self._run.trace,
+            trace=self._run.trace.copy(),
             iterations=self._run.iteration,
             config=self._config(),
             labels=self._labels(),

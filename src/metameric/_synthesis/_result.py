@@ -95,3 +95,10 @@ class SynthesisResult:
             **({"labels": list(self.labels)} if self.labels else {}),
             "config": dict(self.config),
         }
+
+
+def uninterrupted(result: SynthesisResult) -> SynthesisResult:
+    """Return the result of a synthesis within another one, and pass on that it was interrupted: half is not enough."""
+    if Status.INTERRUPTED in result.status:
+        raise KeyboardInterrupt
+    return result

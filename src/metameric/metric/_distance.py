@@ -8,6 +8,7 @@ from torch import Tensor
 
 from metameric._core.batched import each, name_of
 from metameric._core.fixed import recall
+from metameric._core.tensors import rows
 from metameric._core.types import Metric, Model
 
 # Keeps the slope of the root finite where two representations are equal.
@@ -70,7 +71,7 @@ class _ModelMetric:
 
     def each(self, img1: Tensor, img2: Tensor) -> Float[Tensor, " batch"]:
         second = recall(img2, self, self.model)
-        return ((self.model(img1) - second).square().flatten(1).mean(1) + _EPSILON).sqrt()
+        return (rows((self.model(img1) - second).square()).mean(1) + _EPSILON).sqrt()
 
     def __repr__(self) -> str:
         return f"model_metric_factory({name_of(self.model)})"

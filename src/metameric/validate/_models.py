@@ -47,7 +47,9 @@ def validate_model(
     check(probe(model, example_stimulus(image_shape, image_dtype, device)))
 
 
-def validate_coarse_to_fine(model: Any, image_shape: Shape = None, device: Device = "cpu") -> None:
+def validate_coarse_to_fine(
+    model: Any, image_shape: Shape = None, device: Device = "cpu", *, image_dtype: torch.dtype = torch.float32
+) -> None:
     """Check that a model can be matched from coarse to fine: ``model.scales``, and ``model(x, scales=[...])``.
 
     Parameters
@@ -56,8 +58,8 @@ def validate_coarse_to_fine(model: Any, image_shape: Shape = None, device: Devic
         The model.
     image_shape
         Shape of the noise to probe with; (1, 1, 16, 16) by default.
-    device
-        Where to probe.
+    device, image_dtype
+        Where to probe, and in which precision.
 
     Raises
     ------
@@ -81,7 +83,7 @@ def validate_coarse_to_fine(model: Any, image_shape: Shape = None, device: Devic
     forward = getattr(model, "forward", model)
     if "scales" not in inspect.signature(forward).parameters:
         raise InputTypeError(f"{name}.forward takes no argument `scales`; coarse to fine calls model(x, scales=[...]).")
-    stimulus = example_stimulus(image_shape, device=device)
+    stimulus = example_stimulus(image_shape, image_dtype, device)
     with torch.no_grad():
         everything = model(stimulus)
         for scale in model.scales:
@@ -94,7 +96,12 @@ def validate_coarse_to_fine(model: Any, image_shape: Shape = None, device: Devic
 
 
 def validate_convert_tensor_dict(
-    model: Any, image_shape: Shape = None, device: Device = "cpu", n_checks: int = 100
+    model: Any,
+    image_shape: Shape = None,
+    device: Device = "cpu",
+    n_checks: int = 100,
+    *,
+    image_dtype: torch.dtype = torch.float32,
 ) -> None:
     """Check that ``model.convert_to_dict`` and ``model.convert_to_tensor`` undo one another.
 
@@ -108,6 +115,8 @@ def validate_convert_tensor_dict(
         Where to probe.
     n_checks
         How many single representation entries to follow through the conversion, spread evenly.
+    image_dtype
+        Precision of the noise.
 
     Raises
     ------
@@ -128,7 +137,7 @@ def validate_convert_tensor_dict(
         if not callable(getattr(model, method, None)):
             raise AttributeError(f"{name} has no method `{method}`; add it, or do not ask for dictionaries.")
     with torch.no_grad():
-        tensor = model(example_stimulus(image_shape, device=device))
+        tensor = model(example_stimulus(image_shape, image_dtype, device))
     as_dict = model.convert_to_dict(tensor)
     if not isinstance(as_dict, dict):
         raise InputTypeError(f"{name}.convert_to_dict returned a {type(as_dict).__name__}; expected a dictionary.")

@@ -27,7 +27,6 @@ class Facts:
     differentiable: bool
     repeatable: bool
     wrote_on_input: bool
-    training_layers: tuple[str, ...]
 
 
 def example_stimulus(
@@ -42,6 +41,8 @@ def probe(model: Callable[..., Any], stimulus: Tensor, options: Mapping[str, Any
     """Run a model twice on a stimulus, leaving random state, stimulus and model as they were."""
     refuse_inference_mode()
     name, options = name_of(model), options or {}
+    # Before it runs: batch normalisation, in training, changes with every call.
+    _refuse_training(model, name)
     before = stimulus.detach().clone()
     given = before.clone().requires_grad_()
     with torch.random.fork_rng(devices=_cuda_devices(stimulus)):
@@ -62,19 +63,14 @@ def probe(model: Callable[..., Any], stimulus: Tensor, options: Mapping[str, Any
         response=again.detach() if isinstance(again, Tensor) else again,
         differentiable=differentiable,
         repeatable=_same(response, again, stimulus.device),
-        wrote_on_input=not torch.equal(second_input, before),
-        training_layers=_training_layers(model),
+        # Also where it wrote what was there: PyTorch refuses that on a stimulus whose gradient is sought.
+        wrote_on_input=second_input._version > 0,
     )
 
 
 def check(facts: Facts) -> Tensor:
     """Return the response of a model fit for synthesis, or raise with what is wrong and what to do."""
     response = check_response(facts)
-    if facts.training_layers:
-        raise ModelError(
-            f"{facts.name} is in training mode, in which {', '.join(facts.training_layers[:3])} make its "
-            "answers random or dependent on the batch; call model.eval() first."
-        )
     if not facts.repeatable:
         raise ModelError(
             f"{facts.name} gave two different responses to the same stimulus; synthesis needs a deterministic model "
@@ -86,7 +82,10 @@ def check(facts: Facts) -> Tensor:
             "operations throughout (no .detach(), .numpy(), torch.no_grad or rounding)."
         )
     if facts.wrote_on_input:
-        raise ModelError(f"{facts.name} changes its input in place; let it work on a copy (x = x.clone()).")
+        raise ModelError(
+            f"{facts.name} changes its input in place; let it work on a copy (x = x.clone()), and make layers such as "
+            "ReLU with inplace=False."
+        )
     return response
 
 
@@ -140,11 +139,14 @@ def _same(a: object, b: object, device: torch.device) -> bool:
     return bool(torch.allclose(a, b, rtol=tolerance, atol=tolerance * largest, equal_nan=True))
 
 
-def _training_layers(model: object) -> tuple[str, ...]:
-    if not isinstance(model, nn.Module):
-        return ()
-    found = [n or type(m).__name__ for n, m in model.named_modules() if m.training and isinstance(m, _MODE_DEPENDENT)]
-    return tuple(found)
+def _refuse_training(model: object, name: str) -> None:
+    modules = model.named_modules() if isinstance(model, nn.Module) else ()
+    found = [n or type(m).__name__ for n, m in modules if m.training and isinstance(m, _MODE_DEPENDENT)]
+    if found:
+        raise ModelError(
+            f"{name} is in training mode, in which {', '.join(found[:3])} make its answers random or dependent on the "
+            "batch; call model.eval() first."
+        )
 
 
 def _cuda_devices(stimulus: Tensor) -> list[torch.device]:

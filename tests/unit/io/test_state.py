@@ -76,6 +76,30 @@ def test_own_classes_are_asked_for_and_then_the_run_goes_on_exactly(tmp_path, ow
     assert torch.equal(loaded.losses, whole.losses)
 
 
+class OwnAdam(torch.optim.Adam):
+    """Adam under another name."""
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        lambda: mm.Geodesic(torch.zeros(1, 4), torch.ones(1, 4), torch.sin, n_steps=3),
+        lambda: mm.PrincipalDistortions(torch.ones(1, 4) / 2, [torch.sin, torch.exp]),
+    ],
+    ids=["geodesic", "principal"],
+)
+def test_own_optimizers_of_syntheses_with_a_seed_of_their_own(tmp_path, new):
+    saved, loaded = new(), new()
+    saved.setup(optimizer=OwnAdam)
+    saved.synthesize(max_iter=3, stop=Never(), progress=False)
+    saved.save(tmp_path / "a")
+    loaded.load(tmp_path / "a")
+    loaded.setup(optimizer=OwnAdam)
+    for synthesis in (saved, loaded):
+        synthesis.synthesize(max_iter=2, stop=Never(), progress=False)
+    assert torch.equal(saved.result.stimulus, loaded.result.stimulus)
+
+
 def test_setup_after_load_in_the_manner_of_plenoptic(tmp_path):
     """There, the optimizer must always be named again; here it may be."""
     setup = {"optimizer": torch.optim.LBFGS, "optimizer_kwargs": {"max_iter": 2}}

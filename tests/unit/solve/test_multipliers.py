@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from metameric._solve._multipliers import Multipliers
+from metameric._solve._multipliers import Exhausted, Multipliers
+from metameric._solve._status import Status
 from metameric._solve._trace import Trace
 
 SETTLING = {"window": 2, "fraction": 1e-4, "finest": 2e-6, "tolerance": 1e-3}
@@ -125,3 +126,15 @@ def test_with_a_budget_repair_begins_as_soon_as_all_hold():
         assert not schedule.finished(control).any()
         control, _ = schedule.advance(control, trace_of([[0.0005, -1.0]]), still(control))
     assert control["repair"].tolist() == [1] and schedule.finished(control).all()
+
+
+def test_a_weight_does_not_grow_for_ever_and_its_end_is_no_success():
+    schedule, control = begin(n_members=1, most=100.0)
+    for _ in range(4):
+        assert not schedule.finished(control).any()
+        control, _ = schedule.advance(control, trace_of([[0.2]]), still(control))
+    assert control["weight"].tolist() == [100] and schedule.finished(control).all()
+    trace = trace_of([[0.2]])
+    trace.append({**control, "total": torch.ones(1)}, 1.0)
+    assert Exhausted(100.0)(trace).tolist() == [Status.STALLED.code]
+    assert Exhausted(101.0)(trace).tolist() == [0]

@@ -261,6 +261,29 @@ def test_bad_input_is_named():
         mm.Eigendistortion(torch.ones(1, 1, 6, 6, dtype=torch.int64), linear)
 
 
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (torch.nn.Dropout(0.5), "training mode"),
+        (torch.rand_like, "two different responses"),
+        (lambda x: x.detach(), "no gradient"),
+        (lambda x: x * torch.inf, "NaN or infinity"),
+    ],
+    ids=["training", "random", "detached", "infinite"],
+)
+def test_several_tensors_are_judged_as_one_is(model, message):
+    class Several(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, x):
+            return [self.model(x), 0 * self.model(x)]
+
+    with pytest.raises(ModelError, match=message):
+        mm.Eigendistortion(image(), Several())
+
+
 def test_random_state_is_left_alone():
     before = torch.get_rng_state()
     blurred(36).synthesize(progress=False, max_iter=2)

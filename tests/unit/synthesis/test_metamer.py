@@ -351,6 +351,26 @@ def test_calls_out_of_order(image, model):
         stored.synthesize(2, store_progress=3, **QUIET)
 
 
+def test_a_result_does_not_go_on_with_the_run(image, model):
+    metamer = mm.Metamer(image, model)
+    metamer.setup(seed=0)
+    result = metamer.synthesize(3, stop=Never(), **QUIET)
+    text, points, stimulus = result.summary(), len(result.trace), metamer.metamer.clone()
+    result.stimulus.mul_(255)
+    assert torch.equal(metamer.metamer, stimulus)
+    metamer.synthesize(3, stop=Never(), **QUIET)
+    assert len(result.trace) == points and result.trace["loss"].shape == (points, 1) and result.summary() == text
+
+
+def test_one_number_as_a_response(image):
+    metamer = mm.Metamer(image, lambda x: x.mean((1, 2, 3)))
+    assert metamer.enough().shape == metamer.enough(0.01).shape == (1,)
+    metamer.setup(seed=[0, 1])
+    result = metamer.synthesize(tolerance=0.01, **QUIET)
+    assert result.converged and result.figures["unrelated_error"].shape == metamer.enough(0.01).shape == (2,)
+    assert mm.metric.model_metric_factory(lambda x: x.mean((1, 2, 3))).each(image, image).shape == (1,)
+
+
 def test_shows_itself_in_notebooks(image, model):
     metamer = mm.Metamer(image, model)
     assert metamer._repr_html_().startswith("<pre>")

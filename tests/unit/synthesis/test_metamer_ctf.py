@@ -133,6 +133,21 @@ def test_an_error_between_a_step_and_the_overall_objective_loses_nothing(images,
         assert torch.equal(run.losses, whole.losses)
 
 
+def test_the_precision_of_the_model_is_that_of_the_images(images):
+    class Mixed(Scales):
+        def __init__(self):
+            super().__init__()
+            self.mix = torch.nn.Conv2d(1, 1, 3).requires_grad_(False)
+
+        def forward(self, x, scales=None):
+            return super().forward(self.mix(x), scales)
+
+    metamer = mm.MetamerCTF(images.double(), Mixed().double())
+    metamer.setup(seed=0)
+    metamer.synthesize(2, **QUIET)
+    assert metamer.metamer.dtype == torch.float64
+
+
 def test_errors(images):
     with pytest.raises(ValueError, match="expected 'together' or 'separate'"):
         mm.MetamerCTF(images, Scales(), coarse_to_fine="all")
