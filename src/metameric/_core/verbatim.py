@@ -37,9 +37,8 @@ _modes: Callable[[], int] = getattr(torch._C, "_len_torch_dispatch_stack", lambd
 @contextmanager
 def _beside_constants() -> Iterator[None]:
     """Let tensors without values meet constants, which are kept for later calls and have theirs."""
-    strict = [
-        mode for mode in _get_current_dispatch_mode_stack() if getattr(mode, "allow_non_fake_inputs", True) is False
-    ]
+    modes: list[Any] = _get_current_dispatch_mode_stack()
+    strict = [mode for mode in modes if getattr(mode, "allow_non_fake_inputs", True) is False]
     for mode in strict:
         mode.allow_non_fake_inputs = True
     try:
