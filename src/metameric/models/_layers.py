@@ -2,6 +2,7 @@
 
 import copy
 import difflib
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,16 @@ from metameric._core.modules import remove_grad
 
 class _DeepestReached(Exception):
     """Ends a forward pass from within."""
+
+
+class _Turn:
+    """A lock; copies and pickles of its owner have one of their own."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+
+    def __reduce__(self) -> tuple[type["_Turn"], tuple[()]]:
+        return _Turn, ()
 
 
 class LayerExtractor(nn.Module):
@@ -32,6 +43,8 @@ class LayerExtractor(nn.Module):
                 module.inplace = False  # type: ignore[assignment]
         modules = dict(self.model.named_modules())
         self.wanted = {_locate(name, modules): key for name, key in return_nodes.items()}
+        # Layers tell all who watch: one call watches at a time, whichever thread it comes from.
+        self._turn = _Turn()
 
     def train(self, mode: bool = True) -> "LayerExtractor":
         """Stay in evaluation mode whatever is asked for: dropout and batch statistics make a model random."""
@@ -39,6 +52,10 @@ class LayerExtractor(nn.Module):
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Return the outputs by key, in the order in which the network computes them."""
+        with self._turn.lock:
+            return self._watched(x)
+
+    def _watched(self, x: Tensor) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
         calls: Counter[str] = Counter()
         handles = []

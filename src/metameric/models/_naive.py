@@ -127,6 +127,7 @@ class Gaussian(FilterBank):
     torch.Size([2, 2, 16, 16])
     """
 
+    made_from = ("std",)
     std: nn.Parameter
 
     def __init__(
@@ -195,6 +196,7 @@ class CenterSurround(FilterBank):
     True
     """
 
+    made_from = ("center_std", "surround_std", "amplitude_ratio")
     center_std: nn.Parameter
     surround_std: nn.Parameter
     amplitude_ratio: Tensor
@@ -224,6 +226,10 @@ class CenterSurround(FilterBank):
         self.center_std = nn.Parameter(center)
         self.surround_std = nn.Parameter(surround)
         self.register_buffer("amplitude_ratio", torch.as_tensor(float(amplitude_ratio)))
+
+    def settings(self) -> tuple[Any, ...]:
+        """Return what else the filters are made from."""
+        return (*super().settings(), tuple(self.on_center))
 
     def make_terms(self, dtype: torch.dtype | None = None) -> Terms:
         """Compute the profiles of centre and surround, and their weights, from the parameters."""

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -42,6 +42,9 @@ def as_pad_mode(pad_mode: str) -> str:
 class FilterBank(nn.Module, ABC):
     """Filters made from a few parameters. They are made anew only when a parameter has changed."""
 
+    made_from: ClassVar[tuple[str, ...]]
+    """Names of the parameters and buffers."""
+
     kernel_size: tuple[int, int]
     pad_mode: str
     out_channels: int
@@ -60,13 +63,21 @@ class FilterBank(nn.Module, ABC):
         """Compute the filters from the parameters, as sums of separable terms, by default in the parameters' dtype."""
 
     def sources(self) -> list[Tensor]:
-        """Return the tensors that the filters are made from."""
-        return [t for kept in (self._parameters, self._buffers) for t in kept.values() if t is not None]
+        """Return the tensors that the filters are made from; where they are parametrised, what that gives."""
+        return [getattr(self, name) for name in self.made_from]
+
+    def settings(self) -> tuple[Any, ...]:
+        """Return what else the filters are made from."""
+        return (self.kernel_size,)
 
     @property
     def filt(self) -> Bank:
-        """The filters, (out_channels, 1, kernel height, kernel width)."""
-        return self._kept.get(self.sources(), lambda: self.make_terms().kernels())
+        """The filters, (out_channels, 1, kernel height, kernel width); a copy of those that are kept."""
+        return self.kept_filters().clone()
+
+    def kept_filters(self) -> Bank:
+        """Return the filters themselves, which are the same tensor as long as nothing changes; only to be read."""
+        return self._kept.get(self.sources(), lambda: self.make_terms().kernels(), self.settings())
 
     @replayable
     def forward(self, x: Image) -> Response:
@@ -117,13 +128,14 @@ class Filtering:
 
     def _to_separate(self, x: Tensor, banks: Sequence[FilterBank]) -> SeparableBank | None:
         sources = [source for bank in banks for source in bank.sources()]
+        settings = [bank.settings() for bank in banks]
         if not all(can_keep(s) and s.dtype == x.dtype and s.device == x.device for s in sources):
             return None
-        separable = self._separable.get(sources, lambda: SeparableBank(_joint_terms(banks), x.dtype))
+        separable = self._separable.get(sources, lambda: SeparableBank(_joint_terms(banks), x.dtype), settings)
         return separable if separable.pays(x, banks[0].pad_mode) else None
 
     def _convolve(self, x: Tensor, banks: Sequence[FilterBank]) -> Response:
-        filters = [bank.filt for bank in banks]
+        filters = [bank.kept_filters() for bank in banks]
         joint = self._kernels.get(filters, lambda: torch.cat(filters)) if len(banks) > 1 else filters[0]
         return convolve(x, joint[:, 0], banks[0].pad_mode)
 

@@ -5,6 +5,7 @@ positive the result is, which Fourier transforms do not give.
 """
 
 import math
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -36,6 +37,9 @@ KEPT_SIZES = 8
 # TRANSFORM_COST for each sample of each channel; here each pair of profiles costs LOOP_COST per image and PRODUCT_COST
 # for each pixel and sample that a block meets.
 CALL_COST, TRANSFORM_COST, LOOP_COST, PRODUCT_COST = 40, 2.2e-3, 20, 3e-5
+
+# Held while one of several threads changes what is kept.
+_lock = threading.Lock()
 
 Pair = tuple[Profile, Profile]
 Parts = tuple[tuple[int, float], ...]
@@ -120,13 +124,16 @@ class SeparableBank:
     def _at(self, size: Size, pad_mode: str) -> tuple["_Matrices", "_Matrices"]:
         """Return the matrices for images of one size, and their transposes."""
         key = size, pad_mode
-        if key not in self._matrices:
+        found = self._matrices.get(key)
+        if found is None:
             same_pads(size, self.kernel_size, pad_mode)
-            self._matrices[key] = self._make(size, pad_mode, False), self._make(size, pad_mode, True)
+            found = self._make(size, pad_mode, False), self._make(size, pad_mode, True)
+        with _lock:
+            self._matrices[key] = found
+            self._matrices.move_to_end(key)
             if len(self._matrices) > KEPT_SIZES:
                 self._matrices.popitem(last=False)
-        self._matrices.move_to_end(key)
-        return self._matrices[key]
+        return found
 
     def _make(self, size: Size, pad_mode: str, transposed: bool) -> "_Matrices":
         def of(n: int, profile: Profile) -> Strip:

@@ -101,7 +101,7 @@ def _standardised_moment(
 ) -> Tensor:
     deviation, dims = _centred(x, mean, dim), _dims(x, dim)
     moment = (deviation**order).mean(dims, keepdim)
-    second = (deviation**2).mean(dims, keepdim) if var is None else torch.as_tensor(var, device=x.device)
+    second = (deviation**2).mean(dims, keepdim) if var is None else torch.as_tensor(var).to(x)
     second = second.reshape(moment.shape) if second.numel() == moment.numel() else second.expand_as(moment)
     # The numbers of a constant sample differ from their mean by rounding only, which says nothing about their shape.
     rounding = torch.finfo(x.dtype).eps * x.detach().abs().amax(dims, keepdim)

@@ -1,6 +1,9 @@
 """DeepNetFeatures: which layers, how far the network runs, and what becomes of the caller's network."""
 
 import copy
+import pickle
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -209,3 +212,21 @@ def test_timm_network():
         stem = net.maxpool(net.act1(net.bn1(net.conv1(picture))))
         torch.testing.assert_close(layers["layer1"], net.layer1(stem))
         torch.testing.assert_close(layers["layer2"], net.layer2(net.layer1(stem)))
+
+
+def test_threads_do_not_watch_each_other(rng):
+    net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Conv2d(3, 2, 3))
+    model = mm.models.DeepNetFeatures(net, ["1", "2"])
+    images = [torch.rand(1, 1, 64, 64, generator=rng) for _ in range(4)]
+    with torch.no_grad():
+        expected = [model(image) for image in images]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = [f.detach() for f in pool.map(model, images * 50)]
+    finally:
+        sys.setswitchinterval(interval)
+    assert all(torch.equal(f, expected[i % 4]) for i, f in enumerate(found))
+    for copied in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert torch.equal(copied(images[0]), expected[0])

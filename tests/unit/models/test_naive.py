@@ -1,6 +1,7 @@
 """Identity, Linear, Gaussian and CenterSurround: filters, channels, changes of parameters."""
 
 import copy
+import itertools
 import pickle
 
 import pytest
@@ -135,3 +136,62 @@ def test_conv2d_options():
 def test_errors(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+def _anew(model, image):
+    return copy.deepcopy(model)(image)
+
+
+@pytest.mark.parametrize("pad_mode", ["reflect", "circular"])
+def test_changes_that_pytorch_does_not_count_are_noticed(rng, pad_mode):
+    image = torch.rand(1, 1, 20, 20, generator=rng)
+    model = mm.remove_grad(Gaussian(9, pad_mode=pad_mode))
+    seen = [model(image)]
+    model.std.data.fill_(1.0)
+    seen.append(model(image))
+    stds = torch.tensor([1.5, 2.0])
+    for part in (stds[:1], stds[1:]):
+        model.std.data = part
+        seen.append(model(image))
+        assert torch.equal(seen[-1], _anew(model, image))
+    assert all(not torch.allclose(a, b) for a, b in itertools.pairwise(seen))
+
+
+def test_settings_may_change(rng):
+    image = torch.rand(1, 1, 20, 20, generator=rng)
+    model = mm.remove_grad(CenterSurround(9))
+    before = model(image)
+    model.on_center = (False,)
+    assert torch.allclose(model(image), -before)
+    model.kernel_size = (5, 5)
+    assert torch.equal(model(image), _anew(model, image))
+    assert model.filt.shape == (1, 1, 5, 5)
+
+
+class Exponential(torch.nn.Module):
+    def forward(self, x):
+        return x.exp()
+
+    def right_inverse(self, x):
+        return x.log()
+
+
+@pytest.mark.parametrize("model, name", [(Gaussian(9), "std"), (CenterSurround(9), "surround_std")])
+def test_parametrised_filters_learn(rng, model, name):
+    torch.nn.utils.parametrize.register_parametrization(model, name, Exponential())
+    image = torch.rand(1, 1, 20, 20, generator=rng)
+    original = model.parametrizations[name].original
+    before = model(image)
+    assert torch.autograd.grad(before.square().sum(), original)[0].abs().min() > 0
+    with torch.no_grad():
+        original.sub_(1)
+    assert not torch.allclose(model(image), before)
+
+
+def test_filters_given_out_are_the_callers(rng):
+    image = torch.rand(1, 1, 20, 20, generator=rng)
+    for pad_mode in ("reflect", "circular"):
+        model = mm.remove_grad(Gaussian(9, pad_mode=pad_mode))
+        before = model(image)
+        model.filt.zero_()
+        assert torch.equal(model(image), before)

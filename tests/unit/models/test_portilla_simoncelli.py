@@ -106,6 +106,26 @@ def test_derivatives_of_images_with_silent_coefficients_are_finite_and_agree(rng
     assert torch.autograd.grad(gradient, image, change)[0].isfinite().all()
 
 
+def test_several_gradients_of_one_call_at_once(rng):
+    model, image = Model((32, 32), 2, 2, 3), torch.rand(1, 1, 32, 32, generator=rng, dtype=torch.float64)
+    values = model(image.requires_grad_())
+    given = torch.randn(3, *values.shape, generator=rng, dtype=torch.float64)
+
+    def gradient(one):
+        return torch.autograd.grad(values, image, one, retain_graph=True)[0]
+
+    assert torch.allclose(torch.func.vmap(gradient)(given), torch.stack([gradient(one) for one in given]))
+
+
+def test_single_precision_stays_whatever_the_default():
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert Model((32, 32), 2, 2, 3)(torch.zeros(1, 1, 32, 32, dtype=torch.float32)).dtype == torch.float32
+    finally:
+        torch.set_default_dtype(before)
+
+
 def test_eigendistortions_of_a_grating():
     found = mm.Eigendistortion(mm.data.grating(32), Model((32, 32), 2, 2, 3)).synthesize(k=1)
     assert found.eigenvalues.isfinite().all()

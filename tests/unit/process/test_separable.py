@@ -1,5 +1,7 @@
 """Filtering by banded matrices: values against convolution, every kind of derivative, when it is chosen."""
 
+from collections import OrderedDict
+
 import pytest
 import torch
 
@@ -175,3 +177,24 @@ def test_chosen_where_it_costs_less(n_kernels, kernel_size, shape, mode, pays):
     bank = SeparableBank(terms(n_kernels, kernel_size, kernel_size), torch.float32)
     assert bank.pays(torch.empty(shape), mode) is pays
     assert not bank.pays(torch.empty(shape, dtype=torch.float16), mode)
+
+
+class Raced(OrderedDict):
+    """Whatever is found here has been thrown out by another thread since."""
+
+    def __contains__(self, key):
+        return self.get(key) is not None
+
+    def get(self, key, default=None):
+        found = super().get(key, default)
+        if found is not default:
+            del self[key]
+        return found
+
+
+def test_matrices_thrown_out_by_another_thread_are_still_used():
+    made, image = terms(1, 3, 3), rand(1, 1, 16, 17)
+    bank = SeparableBank(made, torch.float64)
+    bank._matrices = Raced()
+    for _ in range(2):
+        torch.testing.assert_close(bank(image, "reflect"), expected(image, made, "reflect"), rtol=1e-12, atol=1e-12)

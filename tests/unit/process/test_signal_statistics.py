@@ -80,3 +80,13 @@ def test_gain_control_of_nothing_has_finite_gradients():
     x = torch.zeros(1, 1, 8, 8, requires_grad=True)
     norm, direction = process.local_gain_control(x)
     assert torch.autograd.grad(norm.sum() + direction.sum(), x)[0].isfinite().all()
+
+
+def test_a_variance_given_as_a_number_leaves_the_precision(rng):
+    x = torch.rand(9, generator=rng)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert process.kurtosis(x, var=0.1).dtype == process.skew(x, var=0.1).dtype == torch.float32
+    finally:
+        torch.set_default_dtype(before)

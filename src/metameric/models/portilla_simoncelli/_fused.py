@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metameric._core.functions import Function, unrecorded
+from metameric._core.functions import Function, are_plain, stepwise_gradient, unrecorded
 from metameric._core.memory import empty
 from metameric.models.portilla_simoncelli import _filters
 from metameric.models.portilla_simoncelli._filters import HalfFilters, numbers, plane, spectral, spectrum
@@ -46,10 +46,10 @@ class Fused(Function):
         return moments
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, None, None, Tensor]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, None, None, Tensor | None]:
         images, moments = ctx.saved_tensors
-        if torch.is_grad_enabled():
-            (result,) = torch.autograd.grad(ctx.plain(ctx.slots, images), images, gradient, create_graph=True)
+        if torch.is_grad_enabled() or not are_plain(gradient):
+            (result,) = stepwise_gradient(lambda x: ctx.plain(ctx.slots, x), [images], [True], gradient)
             return None, None, None, result
         pieces, ctx.kept = ctx.kept, []
         results = []

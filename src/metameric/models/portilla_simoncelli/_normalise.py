@@ -127,7 +127,7 @@ class Normalisation:
         inverse = torch.where(usable, torch.where(usable, variance, 1).rsqrt(), 0)
         marginal = inverse[..., : self._marginal]
         factors = torch.cat([zero + 1, marginal**3, marginal**4, inverse], -1)
-        constants = torch.cat([zero, KURTOSIS_OF_CONSTANT * (marginal == 0)], -1)
+        constants = torch.cat([zero, torch.where(marginal == 0, KURTOSIS_OF_CONSTANT, zero)], -1)
         left, right = _gathered(factors, of_factors, 2)
         covariance = torch.addcmul(moment, first, second, value=-1)
         return torch.addcmul(constants[..., of_constants], covariance, left * right)
