@@ -96,7 +96,8 @@ class Linear(nn.Module):
     def forward(self, x: Image) -> Float[Tensor, "batch 2 height width"]:
         """Filter images (batch, 1, height, width) into two channels."""
         check_channels(x, 2)
-        return convolve(x, self.conv.weight, self.pad_mode)
+        filtered = convolve(x, self.conv.weight, self.pad_mode)
+        return filtered if self.conv.bias is None else filtered + self.conv.bias[:, None, None]
 
 
 class Gaussian(FilterBank):

@@ -61,7 +61,7 @@ def blur_downsample(
     torch.Size([1, 1, 9, 4])
     """
     taps = named_taps(image, n_scales, filtname, 1.0 if scale_filter else math.sqrt(2))
-    for _ in range(n_scales):
+    for _ in range(int(n_scales)):
         image = _halve(image, taps)
     return image
 
@@ -95,7 +95,7 @@ def upsample_blur(
     """
     taps = named_taps(image, n_scales, filtname, 2.0 if scale_filter else math.sqrt(2))
     check_odd(odd)
-    for _ in range(n_scales):
+    for _ in range(int(n_scales)):
         image = _double(image, odd, taps)
     return image
 

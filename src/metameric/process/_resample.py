@@ -139,6 +139,8 @@ def enlargement(n: int, odd: int, filter_length: int) -> Enlargement:
     """Plan the doubling of an axis of `n` pixels: it is padded by what the filter reaches at the low resolution."""
     origin, length = (filter_length - 1) // 2, 2 * n - odd
     before, after = (filter_length - 1 - origin) // 2, max((length - 1 + origin) // 2 - (n - 1), 0)
+    # A filter of one sample leaves the last pixel of an even length to the next sample.
+    after = max(after, 1) if filter_length == 1 and not odd else after
     return Enlargement((before, after), origin + 2 * before, length)
 
 

@@ -195,3 +195,10 @@ def test_filters_given_out_are_the_callers(rng):
         before = model(image)
         model.filt.zero_()
         assert torch.equal(model(image), before)
+
+
+def test_a_bias_given_to_the_linear_model_is_added(rng):
+    model, image = Linear(), torch.rand(1, 1, 16, 16, generator=rng)
+    before = model(image)
+    model.conv.bias = torch.nn.Parameter(torch.tensor([1.0, -2.0]))
+    assert torch.allclose(model(image), before + torch.tensor([1.0, -2.0])[:, None, None])

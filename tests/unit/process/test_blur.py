@@ -2,9 +2,11 @@
 
 import itertools
 
+import jaxtyping
 import pytest
 import torch
 
+import metameric as mm
 from metameric.process import _blur
 from metameric.process._filters import named_filter
 
@@ -83,3 +85,30 @@ def test_what_memory_held_before_is_of_no_importance(height, width, rng, monkeyp
     doubling = _blur.doubling(half, odd, taps)
     for found in (half, halving.adjoint(half), doubling.apply(half), doubling.adjoint(x)):
         assert found.isfinite().all()
+
+
+@pytest.mark.parametrize("size", [(8, 9), (120, 130), (300, 280)])
+def test_a_filter_of_one_sample_leaves_zeros_between_pixels(size, rng):
+    image = torch.rand(1, 1, *size, generator=rng, dtype=torch.float64)
+    for odd in ((0, 0), (1, 0), (1, 1)):
+        expected = torch.zeros(1, 1, *(2 * n for n in size), dtype=torch.float64)
+        expected[..., ::2, ::2] = image
+        expected = expected[..., : 2 * size[0] - odd[0], : 2 * size[1] - odd[1]]
+        one = torch.ones(1, 1, dtype=torch.float64)
+        assert torch.equal(mm.process.upsample_convolve(image, odd, one), expected)
+        torch.testing.assert_close(mm.process.upsample_blur(image, odd, filtname="binom1"), 4 * expected)
+
+
+@pytest.fixture
+def unchecked():
+    """Without the run-time type checks of the tests, as a user has it."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_numbers_of_scales_may_be_whole_floats(rng):
+    image = torch.rand(1, 1, 16, 16, generator=rng)
+    assert torch.equal(mm.process.blur_downsample(image, 2.0), mm.process.blur_downsample(image, 2))
+    assert torch.equal(mm.process.upsample_blur(image, (0, 0), 2.0), mm.process.upsample_blur(image, (0, 0), 2))
