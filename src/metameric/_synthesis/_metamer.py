@@ -27,6 +27,9 @@ from metameric.regularize._range import penalize_range
 from metameric.validate._probe import check, probe
 from metameric.validate._stimulus import validate_input
 
+TOLERANCE = 1e-3
+"""Relative representation error that counts as a metamer, at most."""
+
 
 class Metamer(Penalised):
     """Synthesise stimuli whose representation in a model equals that of a target (Freeman & Simoncelli 2011).
@@ -164,7 +167,8 @@ class Metamer(Penalised):
             loss has fallen by less than 0.1 % over `stop_iters_to_check` iterations.
         tolerance
             Relative representation error, ``|f(x) - f(image)| / |f(image)|``, that counts as a metamer. By default
-            1e-3, and less where unrelated stimuli are close too: at most a hundredth of `unrelated_error`.
+            1e-3, and less where unrelated stimuli are close too: at most a hundredth of `unrelated_error`, unless that
+            is below 1e-3 itself, as where a model ignores phase or the target is uniform.
         stop
             Another stopping rule altogether.
         progress
@@ -190,7 +194,11 @@ class Metamer(Penalised):
     def enough(self, tolerance: Number | None = None) -> Float[Tensor, " batch"]:
         """Return the relative error that counts as a metamer: `tolerance`, or what `synthesize` takes by default."""
         if tolerance is None:
-            return (self.unrelated_error / 100).clamp(max=1e-3)
+            unrelated = self.unrelated_error
+            least = 100 * torch.finfo(unrelated.dtype).eps
+            # A model that does not tell even the unrelated from the target is matched by it.
+            told_apart = unrelated > TOLERANCE
+            return torch.where(told_apart, (unrelated / 100).clamp(least, TOLERANCE), TOLERANCE)
         if not tolerance >= 0:
             raise InputError(f"tolerance is {tolerance}; expected 0 or more.")
         return self._image.real.new_full((len(self._target_representation),), float(tolerance))

@@ -97,6 +97,10 @@ class PrincipalDistortions(SetSynthesis):
                     "the largest eigenvalue of its Fisher information (mm.Eigendistortion finds it)."
                 )
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Graphs can neither be copied nor pickled.
+        return {**vars(self), "_cache": None}
+
     # Start ----------------------------------------------------------------------------------------------------------
 
     def setup(

@@ -1,5 +1,6 @@
 """What a file brings back, and what the user must bring: solvers, optimizers, constraints of their own."""
 
+import copy
 import functools
 
 import pytest
@@ -12,6 +13,7 @@ from metameric._solve._constraint import Box
 from metameric._solve._lbfgs import LBFGS
 from metameric._solve._observe import Snapshots
 from metameric._solve._stop import Never
+from metameric._synthesis._moved import moved
 from metameric.io._run import snapshots_from_tree, snapshots_to_tree
 
 RUN = {"progress": False, "stop": Never()}
@@ -98,6 +100,20 @@ def test_own_optimizers_of_syntheses_with_a_seed_of_their_own(tmp_path, new):
     for synthesis in (saved, loaded):
         synthesis.synthesize(max_iter=2, stop=Never(), progress=False)
     assert torch.equal(saved.result.stimulus, loaded.result.stimulus)
+
+
+def test_principal_distortions_can_be_copied():
+    principal = mm.PrincipalDistortions(torch.ones(1, 4) / 2, [torch.sin, torch.exp])
+    principal.setup()
+    other = copy.deepcopy(principal)
+    for synthesis in (principal, other):
+        synthesis.synthesize(max_iter=2, progress=False)
+    assert torch.equal(principal.distortions, other.distortions)
+
+
+def test_integers_move_but_stay_integers():
+    assert moved({"n": torch.tensor([1])}, "meta")["n"].device.type == "meta"
+    assert moved([torch.tensor([1])], torch.float64)[0].dtype == torch.int64
 
 
 def test_setup_after_load_in_the_manner_of_plenoptic(tmp_path):

@@ -371,6 +371,20 @@ def test_one_number_as_a_response(image):
     assert mm.metric.model_metric_factory(lambda x: x.mean((1, 2, 3))).each(image, image).shape == (1,)
 
 
+@pytest.mark.parametrize("case", ["phase", "uniform"])
+def test_what_a_model_does_not_tell_from_the_target_is_a_metamer_of_it(image, model, case):
+    grating = (0.5 + 0.4 * torch.sin(torch.arange(32) * torch.pi / 4)).expand(1, 1, 32, 32)
+    target, looks = {
+        "phase": (grating, lambda x: torch.fft.rfft2(x).abs()),
+        "uniform": (torch.full_like(image, 0.5), model),
+    }[case]
+    metamer = mm.Metamer(target, looks)
+    metamer.setup(seed=0)
+    assert float(metamer.unrelated_error) < 1e-4
+    assert metamer.enough().tolist() == pytest.approx([1e-3])
+    assert metamer.synthesize(**QUIET).converged
+
+
 def test_shows_itself_in_notebooks(image, model):
     metamer = mm.Metamer(image, model)
     assert metamer._repr_html_().startswith("<pre>")
