@@ -85,7 +85,6 @@ CASES = {
         lambda: mm.ControversialStimuli([mean, mean], [(0, 1)], (1, 8, 8), sharpness=(0.0,)),
         "sharpness is",
     ),
-    "same targets": (lambda: mm.ControversialStimuli([mean, mean], [(0, 1), (1, 1)], (1, 8, 8)), "do not disagree"),
     "targets": (lambda: mm.ControversialStimuli([mean, mean], [(0, 1, 2)], (1, 8, 8)), "targets have shape"),
     "logits": (lambda: mm.ControversialStimuli([mean, mean], [(0, 1)], (1, 8, 8)), "expected logits"),
 }

@@ -230,6 +230,16 @@ def test_what_to_do_where_the_model_refuses_the_shape(model, shape, message):
         validate_model(model, image_shape=shape)
 
 
+def test_channels_are_not_to_blame_where_the_gradient_is():
+    def model(x):
+        if x.requires_grad:
+            raise ValueError("no gradients here")
+        return x
+
+    with pytest.raises(ModelError, match=r"ValueError: no gradients here\. Without a gradient it works"):
+        validate_model(model)
+
+
 @pytest.mark.parametrize(
     "error",
     [

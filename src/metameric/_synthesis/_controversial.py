@@ -94,11 +94,6 @@ class ControversialStimuli(Renewed):
                 f"targets have shape {tuple(wanted.shape)} for {len(models)} models; expected (batch, models) whole "
                 "numbers and at least two models, for instance [(3, 7)]."
             )
-        if bool((wanted == wanted[:, :1]).all(1).any()):
-            raise InputError(
-                f"targets are {wanted.tolist()}; expected models to be made to say different classes of each stimulus, "
-                "for instance (3, 7): about one class they do not disagree."
-            )
         self._models, self._readout, self._targets = list(models), readout, wanted.long()
         self._sharpness, self._allowed_range = [float(s) for s in sharpness], allowed_range
         super().__init__(

@@ -114,7 +114,7 @@ def test_planning_leaves_random_state_alone():
 
 def test_estimate_says_what_fails(models):
     found = estimate(plan(spec(models=[f"{models}:tells_threads"], images=["camera"])))
-    assert "camera, tells_threads, metamer, seed 0 fails, and is timed as far as it came: RuntimeError" in str(found)
+    assert "camera, tells_threads, metamer, seed 0 fails, and is timed as far as it came: ModelError" in str(found)
 
 
 def test_a_grid_of_directions():
