@@ -54,6 +54,8 @@ class MADSet(Competition):
     torch.Size([1, 1, 32, 32])
     """
 
+    _bar = ("stray",)  # A mean over metrics that are driven up and down says nothing.
+
     def __init__(
         self,
         image: Tensor,
@@ -74,8 +76,6 @@ class MADSet(Competition):
     def cases(self) -> list[Case]:
         """The kinds of stimuli, in the order of the batch: all images of the first case, of the second, ..."""
         return [Case(a, b, minmax) for a, b in permutations(self._names, 2) for minmax in ("min", "max")]
-
-    _bar = ("stray",)  # A mean over metrics that are driven up and down says nothing.
 
     def _labels(self) -> list[str]:
         images = range(self._image.shape[0])

@@ -65,8 +65,7 @@ def convolve(image: Images, kernel: Kernel, pad_mode: str = "reflect", *, method
     kernel = _as_bank(kernel, image)
     plan = _plan(tuple(image.shape[-2:]), tuple(kernel.shape[-2:]), pad_mode)
     if are_none(image):
-        filtered: Tensor = of_none(lambda zeros: convolve(zeros, kernel, pad_mode, method=method), image)
-        return filtered
+        return of_none(lambda zeros: convolve(zeros, kernel, pad_mode, method=method), image)
     if not _use_fourier(method, image, kernel):
         return _spatial(image, kernel, plan)
     if not is_constant(kernel):

@@ -89,6 +89,5 @@ def _image(trial: Trial) -> Tensor | Exception:
         return found
     return InputError(
         f"image {trial.image.label} ({trial.image.name}) was changed after the set was planned; run the set again, "
-        "which plans it with the new image, or bring the old one back "
-        "(`set retry`)."
+        "which plans it with the new image, or bring the old one back (`set retry`)."
     )

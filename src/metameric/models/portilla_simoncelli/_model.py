@@ -138,8 +138,7 @@ class PortillaSimoncelli(nn.Module):
         check_image(image, self.image_shape)
         wanted = self.scales if scales is None else check_names(scales, self.scales, "scales")
         if are_none(image):
-            statistics_of_none: Tensor = of_none(lambda zeros: self.forward(zeros, scales), image)
-            return statistics_of_none
+            return of_none(lambda zeros: self.forward(zeros, scales), image)
         slots, normalisation = self._plan(tuple(wanted))
         floor = statistics.rounding_variance(image)
         return normalisation(self._moments(slots, image), floor)
